@@ -1,0 +1,1 @@
+"""Sparse regularised linear models for scikit-learn."""

@@ -1,0 +1,105 @@
+"""Journal of a run: the start, the unit of the tolerance, the history, the verdict. Shared by all solvers."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from sparsereg.solvers.certificate import Certificate
+from sparsereg.solvers.null_model import null_model
+from sparsereg.solvers.problem import Problem, Progress, Record, Solution
+
+__all__ = ["Journal"]
+
+Array = np.ndarray
+
+_HISTORY = 1000
+
+
+class Journal:
+    """Keeps what every solver must tell, and decides when it may stop.
+
+    The unit of the tolerance is ``P_null - inf F``, half the null deviance per unit weight: it has no units and is
+    positive for every loss. Where no gap exists, violations are measured against the largest gradient of the null
+    model.
+    """
+
+    def __init__(self, problem: Problem, tol: float, callback: Callable[[Progress], None] | None):
+        self.problem = problem
+        self.tol = tol
+        self.callback = callback
+        self.history: deque[Record] = deque(maxlen=_HISTORY)
+        self.n_iter = 0
+        self.n_epochs = 0
+        self._set, self._epochs, self._step = 0, 0, 0.0
+        self._began = time.perf_counter()
+        self._null = null_model(problem)
+        eta = self._null[2]
+        self.scale = problem.loss_value(eta) - problem.infimum
+        z = problem.design.rmatvec(problem.gradient_hessian(eta)[0])
+        self.unit = float(np.abs(z).max(initial=0.0))
+
+    def start(self, start: tuple[Array, float] | None) -> tuple[Array, float, Array]:
+        """Return the point to begin at: the null model, or a copy of what the caller gave."""
+        if start is None:
+            return self._null
+        w = np.clip(np.asarray(start[0], dtype=np.float64), *self.problem.penalty.box)
+        return w, float(start[1]), self.problem.eta(w, float(start[1]))
+
+    def working(self, size: int, epochs: int, step: float) -> None:
+        """Note a sub-problem."""
+        self._set, self._step = size, step
+        self._epochs += epochs
+        self.n_epochs += epochs
+
+    def note(self, cert: Certificate, w: Array, b: float) -> str:
+        """Note an outer iteration; return the verdict, empty to go on."""
+        self.n_iter += 1
+        record = Record(
+            self.n_iter,
+            cert.objective,
+            cert.gap,
+            cert.violation,
+            int(np.count_nonzero(w)),
+            self._set,
+            self._epochs,
+            self._step,
+            time.perf_counter() - self._began,
+        )
+        self._epochs = 0
+        self.history.append(record)
+        if self.callback is not None:
+            self.callback(Progress(record, w, b))
+        return self._verdict(cert)
+
+    def _verdict(self, cert: Certificate) -> str:
+        # A constant target has the null model as its answer and a unit of (nearly) zero: rounding must do.
+        floor = 64.0 * np.finfo(np.float64).eps
+        if cert.gap <= self.tol * self.scale + floor * floor * max(1.0, abs(cert.objective)):
+            return "converged"
+        if np.isnan(cert.gap) and cert.violation <= self.tol * self.unit:
+            return "stationary"
+        if cert.violation <= floor * min(self.tol, 1.0) * self.unit:
+            return "converged"
+        return ""
+
+    def solution(self, w: Array, b: float, cert: Certificate, status: str) -> Solution:
+        """Freeze the result."""
+        used = np.flatnonzero(w)
+        design = self.problem.design
+        return Solution(
+            coef_index=design.feature_ids(used),
+            coef_value=w[used],
+            n_features=design.n_features,
+            intercept=float(b),
+            gap=float(cert.gap),
+            violation=float(cert.violation),
+            scale=float(self.scale),
+            status=status,
+            n_iter=self.n_iter,
+            n_epochs=self.n_epochs,
+            history=tuple(self.history),
+        )

@@ -1,0 +1,262 @@
+r"""Problem and Solution: what solvers take and give. Both are frozen.
+
+    minimise over w, b    sum_i s_i f(y_i, o_i + b + x_i . w)  +  Omega_alpha(w),        sum_i s_i = 1
+
+One letter set, here and in every solver: ``w`` weights of the occupied columns, ``b`` intercept, ``eta`` linear
+predictor, ``g`` and ``h`` first and second derivative of the loss part in ``eta`` (sample weights inside),
+``z = X' g``, ``m`` number of occupied columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sparsereg.losses import Loss, get_loss
+from sparsereg.penalties import BoundPenalty, Penalty, get_penalty
+from sparsereg.solvers.design import Design, as_design
+
+__all__ = ["Problem", "Progress", "Record", "Solution"]
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A penalised regression, ready to be solved. `Problem.from_data` builds one from what users have.
+
+    Parameters
+    ----------
+    design : Design
+        The matrix.
+    y : ndarray of shape (n_samples,)
+        Target, float64.
+    weights : ndarray of shape (n_samples,)
+        Sample weights ``s``, summing to one.
+    offset : ndarray of shape (n_samples,) or None
+        Known part ``o`` of the linear predictor.
+    loss : Loss
+    penalty : BoundPenalty
+        On the occupied columns, strength inside, a fixed ridge (dropout) included.
+    fit_intercept : bool
+    """
+
+    design: Design
+    y: Array
+    weights: Array
+    offset: Array | None
+    loss: Loss
+    penalty: BoundPenalty
+    fit_intercept: bool = True
+
+    @classmethod
+    def from_data(
+        cls,
+        X: Any,
+        y: Any,
+        loss: str | Loss = "squared_error",
+        penalty: str | Penalty | None = "l1",
+        alpha: float = 1.0,
+        *,
+        sample_weight: Any = None,
+        offset: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        penalty_factor: Any = None,
+        lower: Any = None,
+        upper: Any = None,
+        dropout: float = 0.0,
+        feature_names: Any = None,
+    ) -> Problem:
+        """Build a problem from a matrix, a target and the words that the estimators use.
+
+        Parameters
+        ----------
+        X : ndarray, sparse matrix or Design of shape (n_samples, n_features)
+            A `Design` from `as_design` is used as it is: several problems can share it.
+        y : array-like of shape (n_samples,)
+            Target; 0 and 1 for classification losses.
+        loss, penalty, alpha, fit_intercept, standardize, penalty_factor, lower, upper, dropout
+            As in `sparsereg.SparseRegressor`. `penalty` may also be an object with a ``bind`` method of one's own.
+        sample_weight, offset : array-like of shape (n_samples,), default=None
+            Weights (any positive total) and known part of the linear predictor.
+        feature_names : sequence of str, default=None
+            For a `penalty_factor` given by name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsereg.solvers import Problem, solve
+        >>> problem = Problem.from_data(np.eye(3), [3.0, 0.0, 0.1], alpha=0.1, fit_intercept=False)
+        >>> solve(problem).coef
+        array([2.7, 0. , 0. ])
+        """
+        design, loss = as_design(X), get_loss(loss)
+        n = design.shape[0]
+        y = loss.check_target(np.asarray(y, dtype=np.float64))
+        weights = np.full(n, 1.0 / n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        for name, values in (("y", y), ("sample_weight", weights)):
+            if values.shape != (n,):
+                raise ValueError(f"{name} must have shape ({n},), one value per sample; got shape {values.shape}")
+        if sample_weight is not None:
+            weights = weights / weights.sum()
+        if offset is not None:
+            offset = np.broadcast_to(np.asarray(offset, dtype=np.float64), (n,))
+        scale = _standard_deviations(design, weights) if standardize else None
+        bound = (get_penalty(penalty) if penalty is None or isinstance(penalty, str) else penalty).bind(
+            alpha,
+            design.n_features,
+            feature_names=feature_names,
+            columns=design.columns,
+            factor=penalty_factor,
+            scale=scale,
+            lower=lower,
+            upper=upper,
+        )
+        if dropout:
+            bound = bound.plus_ridge(_dropout_ridge(design, weights, loss, dropout))
+        return cls(design, y, weights, offset, loss, bound, fit_intercept)
+
+    def eta(self, w: Array, b: float) -> Array:
+        """Return the linear predictor ``o + b + X w``."""
+        eta = self.design.matvec(w)
+        if self.offset is not None:
+            eta += self.offset
+        return eta + b if b else eta
+
+    def loss_value(self, eta: Array) -> float:
+        """Return ``sum_i s_i f(y_i, eta_i)``."""
+        return _weighted(self.weights, self.loss.value(self.y, eta))
+
+    def objective(self, w: Array, eta: Array) -> float:
+        """Return loss plus penalty."""
+        return self.loss_value(eta) + self.penalty.value(w)
+
+    def gradient_hessian(self, eta: Array) -> tuple[Array, Array]:
+        """Return ``g`` and ``h`` with the sample weights inside."""
+        g, h = self.loss.gradient_hessian(self.y, eta)
+        return g * self.weights, h * self.weights
+
+    @cached_property
+    def infimum(self) -> float:
+        """``inf F``: what the loss cannot fall below, whatever the model."""
+        return _weighted(self.weights, self.loss.infimum(self.y))
+
+
+class Record(NamedTuple):
+    """One outer iteration, as kept in ``history``."""
+
+    iteration: int
+    objective: float
+    gap: float
+    violation: float
+    n_nonzero: int
+    working_set: int
+    epochs: int
+    step: float
+    time: float
+
+
+class Progress(NamedTuple):
+    """What a callback is given after every outer iteration; `coef` is the solver's own array: copy it to keep it."""
+
+    record: Record
+    coef: Array
+    intercept: float
+
+    @property
+    def iteration(self) -> int:
+        """Number of the outer iteration, from 1."""
+        return self.record.iteration
+
+    @property
+    def objective(self) -> float:
+        """Loss plus penalty."""
+        return self.record.objective
+
+    @property
+    def gap(self) -> float:
+        """Bound on how far the objective is above its minimum."""
+        return self.record.gap
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a solver found, and the proof of how good it is.
+
+    Attributes
+    ----------
+    coef_index, coef_value : ndarray
+        The nonzero weights: feature numbers, ascending, and values.
+    n_features : int
+    intercept : float
+    gap : float
+        Duality gap: the objective is at most this far above its minimum. nan where no bound exists.
+    violation : float
+        Largest distance of a gradient to the subdifferential.
+    scale : float
+        ``P_null - inf F``, the unit of the tolerance: converged means ``gap <= tol * scale``.
+    status : str
+        ``"converged"``; ``"stationary"`` (no gap exists, violation within tolerance); ``"max_iter"``; ``"stalled"`` (no
+        step makes progress in floating point); ``"no_finite_minimum"``.
+    n_iter, n_epochs : int
+        Outer iterations (full passes over X for a gradient) and epochs of the inner solver.
+    history : tuple of Record
+        The last 1000 outer iterations.
+    """
+
+    coef_index: Array
+    coef_value: Array
+    n_features: int
+    intercept: float
+    gap: float
+    violation: float
+    scale: float
+    status: str
+    n_iter: int
+    n_epochs: int
+    history: tuple[Record, ...] = field(repr=False, default=())
+
+    @property
+    def coef(self) -> Array:
+        """Dense weights of shape (n_features,), built on demand."""
+        coef = np.zeros(self.n_features)
+        coef[self.coef_index] = self.coef_value
+        return coef
+
+    @property
+    def converged(self) -> bool:
+        """Whether the tolerance was reached."""
+        return self.status in ("converged", "stationary")
+
+
+def _weighted(weights: Array, values: Array) -> float:
+    """Return ``weights . values`` where a weight of zero silences even inf."""
+    total = float(weights @ values)
+    if not np.isfinite(total):
+        used = weights > 0.0
+        total = float(weights[used] @ values[used])
+    return total
+
+
+def _standard_deviations(design: Design, weights: Array) -> Array:
+    """Return the weighted population standard deviations; exactly zero for constant columns."""
+    mean, square = design.moments(np.arange(design.shape[1]), weights, 1.0, True)
+    sd = np.sqrt(square)
+    # Rounding leaves a constant column a deviation of about eps |mean|.
+    return np.where(sd > 1e-14 * np.abs(mean) * np.sqrt(design.shape[0]), sd, 0.0)
+
+
+def _dropout_ridge(design: Design, weights: Array, loss: Loss, rate: float) -> Array:
+    """Return ``d / (1 - d) mean_s(x_j^2)``: dropout of inputs, in expectation, under squared loss.
+
+    S. Wager, S. Wang and P. Liang, *Dropout training as adaptive regularization*, NIPS 2013.
+    """
+    if not loss.quadratic:
+        raise ValueError(f"dropout is a quadratic form for squared_error only; got loss {loss!r}")
+    if not 0.0 <= rate < 1.0:
+        raise ValueError(f"dropout must lie in [0, 1); got {rate!r}")
+    return rate / (1.0 - rate) * design.moments(np.arange(design.shape[1]), weights, 1.0, False)[1]
