@@ -115,12 +115,15 @@ class SeparablePenalty(BoundPenalty):
         Strengths, ``alpha`` inside, finite and >= 0.
     lower, upper : ndarray of shape (m,)
         Bounds, ``lower <= 0 <= upper``; infinite where there is none. A column that is excluded has both zero.
+    unpenalised : ndarray of bool of shape (m,)
+        Weights that alpha does not touch and that have no bounds (a fixed ridge may): part of the null model.
     """
 
     l1: Array
     l2: Array
     lower: Array
     upper: Array
+    unpenalised: Array
 
     def value(self, w: Array) -> float:
         """Return ``Omega(w)``, inf where a bound is broken."""
@@ -153,9 +156,14 @@ class SeparablePenalty(BoundPenalty):
         return np.where(np.isinf(w), np.inf, value)
 
     def dual_ratio(self, u: Array) -> Array:
-        """Return ``|u_j| / l1_j``, zero where the weight cannot move in the direction of ``u_j``."""
-        size = np.where(self._reach(u) > 0.0, np.abs(u), 0.0)
-        return np.divide(size, self.l1, out=np.where(size > 0.0, np.inf, 0.0), where=self.l1 > 0.0)
+        """Return ``|u_j| / l1_j``, zero where the weight cannot move that way or is free of a kink.
+
+        A weight without kink whose conjugate is infinite has ratio inf: no scaling makes it finite.
+        """
+        reach = self._reach(u)
+        size = np.where(reach > 0.0, np.abs(u), 0.0)
+        without_kink = np.where((size > 0.0) & (self.l2 == 0.0) & np.isinf(reach), np.inf, 0.0)
+        return np.divide(size, self.l1, out=without_kink, where=self.l1 > 0.0)
 
     def _reach(self, u: Array) -> Array:
         """Return how far each weight may go in the direction of ``u``."""
@@ -163,9 +171,11 @@ class SeparablePenalty(BoundPenalty):
 
     def null_alpha(self, z0: Array) -> float | None:
         """Return ``max_j |z0_j| / l1_j`` over the directions in which a weight may move; None without a kink."""
-        ratio = self.dual_ratio(np.where(self.unpenalised, 0.0, -z0))
-        largest = float(np.max(ratio, initial=0.0))
-        return largest if np.isfinite(largest) and self.l1.any() else None
+        u = np.where(self.unpenalised, 0.0, -z0)
+        moves = (u != 0.0) & (self._reach(u) > 0.0)
+        if not self.kinked or (moves & (self.l1 == 0.0)).any():
+            return None
+        return float(np.max(np.abs(u[moves]) / self.l1[moves], initial=0.0))
 
     @property
     def box(self) -> tuple[Array, Array]:
@@ -174,7 +184,8 @@ class SeparablePenalty(BoundPenalty):
 
     def take(self, columns: Array) -> SeparablePenalty:
         """Return the penalty of some of the columns."""
-        return SeparablePenalty(self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns])
+        free = self.unpenalised[columns]
+        return SeparablePenalty(self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns], free)
 
     def plus_ridge(self, ridge: Array) -> SeparablePenalty:
         """Return the penalty with ``l2 + ridge``: kernels and certificates need not know where a ridge came from."""
@@ -189,11 +200,6 @@ class SeparablePenalty(BoundPenalty):
     def excluded(self) -> Array:
         """Mask of weights that are held at zero."""
         return (self.lower == 0.0) & (self.upper == 0.0)
-
-    @cached_property
-    def unpenalised(self) -> Array:
-        """Mask of weights without cost and without bounds."""
-        return (self.l1 == 0.0) & (self.l2 == 0.0) & np.isinf(self.lower) & np.isinf(self.upper)
 
     @cached_property
     def kinked(self) -> bool:
@@ -274,7 +280,7 @@ class _SeparableSpec(Penalty):
             l1, l2 = l1 * f, l2 * f
         if scale is not None:
             l1, l2 = l1 * scale, l2 * scale**2
-        return SeparablePenalty(l1, l2, lo, up)
+        return SeparablePenalty(l1, l2, lo, up, (l1 == 0.0) & (l2 == 0.0) & np.isinf(lo) & np.isinf(up))
 
 
 class L1(_SeparableSpec):

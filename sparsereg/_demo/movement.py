@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..solvers import Problem, Progress, fista
-from ..solvers.design import as_design
+from ..solvers import Problem, Progress, as_design, fista
 from .compare import PENALTIES, Matrices, Result
 from .console import Console
 from .task import Task
 
-SHARED = 30  # iterations without penalty that all three have in common
-OWN = 120
+ITERATIONS = 120
 SHOWN_KEPT = 12
 SHOWN_DROPPED = 18
 
@@ -26,9 +24,9 @@ class Movement:
     ----------
     columns : ndarray of int
         The weights that were followed.
-    paths : dict of ndarray of shape (SHARED + OWN, n_columns)
-        Their values after each iteration, for each penalty.
-    n_nonzero : dict of ndarray of shape (SHARED + OWN,)
+    paths : dict of ndarray of shape (n_iterations + 1, n_columns)
+        Their values at the start and after each iteration, for each penalty.
+    n_nonzero : dict of ndarray of shape (n_iterations + 1,)
         How many of all weights were not exactly zero.
     """
 
@@ -37,41 +35,28 @@ class Movement:
     n_nonzero: dict[str, np.ndarray]
 
 
-def choose_columns(results: dict[str, Result], seed: int) -> np.ndarray:
-    """Choose weights worth following: the largest that L1 keeps, then some that it drops.
-
-    Among those that it drops, a random choice of the larger half under L2: the smallest cannot be seen on any
-    picture, the largest are not typical.
-    """
-    l1, l2 = np.abs(results["L1"].weights), np.abs(results["L2"].weights)
-    kept = np.argsort(-l1, kind="stable")[: min(SHOWN_KEPT, np.count_nonzero(l1))]
-    dropped = np.flatnonzero((l1 == 0) & (l2 > 0))
-    dropped = dropped[np.argsort(-l2[dropped], kind="stable")][: max(SHOWN_DROPPED, len(dropped) // 2)]
-    some = np.random.default_rng(seed).permutation(len(dropped))[:SHOWN_DROPPED]
-    return np.concatenate([kept, np.sort(dropped[some])])
-
-
-def record_movement(task: Task, matrices: Matrices, results: dict[str, Result], console: Console) -> Movement:
+def record_movement(
+    task: Task, matrices: Matrices, results: dict[str, Result], console: Console
+) -> Movement:
     """Run the plainest solver that has iterations to look at (FISTA) for each penalty.
 
-    All three go on from the same weights, those of the first iterations without penalty. From zero, the usual
-    start, one would see weights grow under all three; from here one sees what a penalty does to weights.
+    All start from the weights that were fitted without a penalty. From zero, the usual start, one would see
+    weights grow under all three; from here one sees what a penalty does to weights.
     """
     design = as_design(matrices.X_train)
-    columns = choose_columns(results, task.seed)
-    at = columns if design.columns is None else np.searchsorted(design.columns, columns)
+    occupied = np.arange(design.n_features) if design.columns is None else design.columns
+    columns = _choose_columns(results, occupied, task.seed)
+    free = results["none"].model
+    start = (results["none"].weights[occupied], float(np.ravel(free.intercept_)[0]))
     loss = "log_loss" if task.is_classification else "squared_error"
     paths, counts = {}, {}
-    with console.step(f"following the weights for {SHARED + OWN} iterations") as result:
-        free = Problem.from_data(design, matrices.y_train, loss, None)
-        shared = _Recorder(at)
-        start = fista(free, tol=0.0, max_iter=SHARED, callback=shared)
+    with console.step(f"following the weights through {ITERATIONS} iterations") as result:
         for name, penalty in PENALTIES.items():
             problem = Problem.from_data(design, matrices.y_train, loss, penalty, results[name].alpha)
-            own = _Recorder(at)
-            fista(problem, start, tol=0.0, max_iter=OWN, callback=own)
-            paths[name] = np.array(shared.paths + own.paths)
-            counts[name] = np.array(shared.counts + own.counts)
+            recorder = _Recorder(np.searchsorted(occupied, columns))
+            fista(problem, start, tol=0.0, max_iter=ITERATIONS, callback=recorder)
+            paths[name] = np.array(recorder.paths)
+            counts[name] = np.array(recorder.counts)
         result.append(", ".join(f"{name} {count[-1]:,} left" for name, count in counts.items()))
     return Movement(columns, paths, counts)
 
@@ -85,5 +70,20 @@ class _Recorder:
         self.counts: list[int] = []
 
     def __call__(self, progress: Progress) -> None:
-        self.paths.append(progress.coef[self._at])
+        self.paths.append(progress.coef[self._at])  # indexing by an array copies
         self.counts.append(int(np.count_nonzero(progress.coef)))
+
+
+def _choose_columns(results: dict[str, Result], occupied: np.ndarray, seed: int) -> np.ndarray:
+    """Choose weights worth following: the largest that L1 keeps, then some of those that it drops.
+
+    Of the latter a random choice from the larger half: the smallest cannot be seen on any picture, and the
+    largest are not typical.
+    """
+    l1, free = (np.abs(results[name].weights[occupied]) for name in ("L1", "none"))
+    kept = np.argsort(-l1, kind="stable")[: min(SHOWN_KEPT, np.count_nonzero(l1))]
+    dropped = np.flatnonzero((l1 == 0) & (free > 0))
+    dropped = dropped[np.argsort(-free[dropped], kind="stable")]
+    dropped = dropped[: max(SHOWN_DROPPED, len(dropped) // 2)]
+    some = np.random.default_rng(seed).permutation(len(dropped))[:SHOWN_DROPPED]
+    return occupied[np.concatenate([kept, dropped[np.sort(some)]])]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .compare import PENALTIES, Matrices
-from .movement import SHARED, Movement
+from .movement import Movement
 from .report import shorten
 from .task import Task
 
@@ -54,16 +54,16 @@ def save_picture(path: Path, task: Task, matrices: Matrices, movement: Movement)
 
 
 def _draw_weights(axis: Any, paths: np.ndarray, kept: np.ndarray) -> None:
-    steps = np.arange(1, len(paths) + 1)
+    steps = np.arange(len(paths))
     axis.axhline(0, color="black", linewidth=0.6)
     axis.plot(steps, paths[:, ~kept], color=_DROPPED, linewidth=0.9)
     axis.plot(steps, paths[:, kept], color=_KEPT, linewidth=1.4)
-    _mark_switch(axis)
+    _plain(axis)
 
 
 def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -> None:
     """A weight that becomes exactly zero falls off a logarithmic scale: the line ends in a cross."""
-    steps = np.arange(1, len(paths) + 1)
+    steps = np.arange(len(paths))
     for k in np.argsort(kept):
         size = np.abs(paths[:, k])
         color = _KEPT if kept[k] else _DROPPED
@@ -71,11 +71,10 @@ def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -
         ends = np.flatnonzero((size[:-1] > 0) & (size[1:] == 0))
         axis.plot(steps[ends + 1], np.full(len(ends), bottom), "x", color=color, clip_on=False, markersize=5)
     axis.set_yscale("log")
-    _mark_switch(axis)
+    _plain(axis)
 
 
-def _mark_switch(axis: Any) -> None:
-    axis.axvspan(1, SHARED, color="black", alpha=0.05, linewidth=0)
+def _plain(axis: Any) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -89,7 +88,7 @@ def _label_largest(axis: Any, paths: np.ndarray, kept: np.ndarray, names: Any) -
             taken.append(value)
             axis.annotate(
                 shorten(names[k], 22),
-                (len(paths), value),
+                (len(paths) - 1, value),
                 xytext=(3, 0),
                 textcoords="offset points",
                 fontsize=8,

@@ -6,7 +6,7 @@ import numpy as np
 
 from .compare import PENALTIES, Matrices, Result
 from .console import Console, human_bytes, human_number, table
-from .movement import SHARED, Movement
+from .movement import Movement
 from .task import Task
 
 _SPARK_WIDTH = 20
@@ -46,10 +46,9 @@ def show_comparison(console: Console, task: Task, results: dict[str, Result]) ->
 def show_movement(console: Console, task: Task, matrices: Matrices, movement: Movement) -> None:
     """Print how some weights move under the three penalties, one row of blocks each."""
     console.heading("How the weights move, iteration by iteration")
-    n, start = len(next(iter(movement.n_nonzero.values()))), SHARED
     console.paragraph(
-        f"The first {start} of {n} iterations have no penalty; then each model goes its own way. The height is "
-        "the size of the weight; blank is exactly zero."
+        "All three start from the weights that were fitted without a penalty. The height is the size of a "
+        "weight; a blank is exactly zero. Then the last value."
     )
     console.line()
     kept = [k for k in range(len(movement.columns)) if movement.paths["L1"][-1, k] != 0]

@@ -32,21 +32,17 @@ def null_model(problem: Problem) -> tuple[Array, float, Array]:
 def unpenalised_columns(problem: Problem) -> Array:
     """Return the columns without cost and bounds, none if there is no other column."""
     free = problem.penalty.unpenalised
-    if free is None or problem.penalty.smooth and not _penalised(problem).any():
+    if free is None or (free | problem.penalty.excluded).all():
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(free)
-
-
-def _penalised(problem: Problem) -> Array:
-    """Mask of the columns that a penalty shrinks."""
-    l1, l2, _, _ = problem.penalty.kernel_arguments()
-    return (l1 > 0.0) | (l2 > 0.0)
 
 
 def polish(
     problem: Problem, w: Array, b: float, eta: Array, columns: Array, max_iter: int = 50
 ) -> tuple[Array, float, Array]:
     """Minimise over the intercept and some unpenalised columns; the arrays are changed in place and returned."""
+    penalty = problem.penalty.take(columns) if len(columns) else None
+    l2 = penalty.l2 if penalty else None
     for _ in range(max_iter):
         if problem.fit_intercept:
             shift = polish_intercept(problem, eta)
@@ -55,17 +51,18 @@ def polish(
         if len(columns) == 0:
             break
         g, h = problem.gradient_hessian(eta)
-        z = problem.design.dot(columns, g)
+        old = w[columns]
+        z = problem.design.dot(columns, g) + l2 * old
         size = problem.design.dot(columns, np.abs(g))
         if (np.abs(z) <= 16.0 * _EPS * (np.abs(size) + np.abs(z).max())).all():
             break
         h = floored(problem, h)
-        d = newton_direction(problem, columns, h, z, np.zeros(len(columns)))
+        d = newton_direction(problem, columns, h, z, l2)
         delta_eta = problem.design.times(columns, d)
         if problem.fit_intercept:
             shift = -float(h @ delta_eta) / float(h.sum())
             delta_eta += shift
-        t, gained = line_search(problem, eta, g, delta_eta, lambda t: 0.0)
+        t, gained = line_search(problem, eta, g, delta_eta, lambda t, old=old, d=d: penalty.value(old + t * d))
         if t == 0.0:
             break
         w[columns] += t * d

@@ -53,7 +53,6 @@ class _Run:
         self.w, self.b, self.eta = self.journal.start(start)
         self.model = QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
-        self.size = _FIRST_SET
         self.inner = 0.3  # the part of the violation that sub-problems leave
 
     def until(self, max_iter: int) -> Solution:
@@ -84,18 +83,17 @@ class _Run:
         """Return the next working set; with a cached Gram matrix it only grows."""
         problem = self.problem
         m = problem.design.shape[1]
-        if problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m)):
+        if problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m, 0)):
             return np.arange(m) if not problem.penalty.excluded.any() else np.flatnonzero(~problem.penalty.excluded)
         l1 = problem.penalty.kernel_arguments()[0]
         support = np.flatnonzero((self.w != 0.0) | ((l1 == 0.0) & ~problem.penalty.excluded))
         keep = support
-        if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep)):
+        if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep), len(self.keep)):
             outside = np.ones(m, dtype=bool)
             outside[self.keep] = False
             keep = np.concatenate([self.keep, support[outside[support]]])
-        self.size = max(self.size, 2 * len(support))
-        columns = working_set(cert.violations, keep, max(self.size, len(keep) + self.size // 2))
-        self.size = min(2 * self.size, m)
+        room = max(_FIRST_SET, len(support), 2 * len(support) - len(keep))
+        columns = working_set(cert.violations, keep, len(keep) + room)
         self.keep = columns
         return columns
 

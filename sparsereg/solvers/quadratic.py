@@ -67,7 +67,7 @@ class QuadraticModel:
         if penalty.smooth:
             d = newton_direction(problem, columns, h, z + penalty.l2 * w, penalty.l2)
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
-        elif use_gram(design, len(columns)):
+        elif use_gram(design, len(columns), self._known(columns)):
             G, mean = self._grown_gram(columns, h, sum_h)
             new, epochs = solve_gram(G, z, w, penalty.kernel_arguments(), tol)
         else:
@@ -78,12 +78,15 @@ class QuadraticModel:
         delta_b = -float(mean @ d) if problem.fit_intercept else 0.0
         return Step(columns, new, d, delta_eta, delta_b, epochs)
 
+    def _known(self, columns: Array) -> int:
+        """Return how many of the columns, from the first on, the kept Gram matrix covers."""
+        known = len(self.columns)
+        same = self.problem.loss.quadratic and np.array_equal(self.columns, columns[:known])
+        return known if same else 0
+
     def _grown_gram(self, columns: Array, h: Array, sum_h: float) -> tuple[Array, Array]:
         """Return ``H`` and the means of some columns; what is known already is kept if the curvature is constant."""
-        known, k = 0, len(columns)
-        if self.problem.loss.quadratic and len(self.columns) <= k:
-            if np.array_equal(self.columns, columns[: len(self.columns)]):
-                known = len(self.columns)
+        known, k = self._known(columns), len(columns)
         if known == k and k > 0:
             return self._gram, self._mean
         G = np.empty((k, k))
@@ -94,15 +97,15 @@ class QuadraticModel:
         return G, mean
 
 
-def use_gram(design: Design, k: int) -> bool:
-    """Whether a Gram matrix of `k` columns pays, in multiplications.
+def use_gram(design: Design, k: int, known: int) -> bool:
+    """Whether a Gram matrix of `k` columns, the first `known` of them there already, pays, in multiplications.
 
     Both regimes are charged some 50 epochs. A residual epoch reads and writes every entry; a Gram epoch moves a part
     of the coordinates, and Newton steps shorten it. Measured on the problems of ``benchmarks/``: dense working sets
     want the Gram matrix up to thousands of columns, sparse text does not from some hundreds on.
     """
     entries = design.entries(k)
-    return k <= _MAX_GRAM and design.gram_cost(k) + 20.0 * k * k <= 50.0 * 2.0 * entries
+    return k <= _MAX_GRAM and design.gram_cost(k) - design.gram_cost(known) + 20.0 * k * k <= 50.0 * 2.0 * entries
 
 
 def design_mean(problem: Problem, columns: Array, h: Array, sum_h: float) -> Array:
