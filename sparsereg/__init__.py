@@ -1,1 +1,11 @@
-"""Sparse regularised linear models for scikit-learn."""
+"""Sparse regularised linear models for scikit-learn: any loss, any penalty, any X, certified optimal."""
+
+from sparsereg.feature_selection import SelectNonzero as SelectNonzero
+from sparsereg.linear_model import ElasticNet as ElasticNet
+from sparsereg.linear_model import Lasso as Lasso
+from sparsereg.linear_model import SparseClassifier as SparseClassifier
+from sparsereg.linear_model import SparseRegressor as SparseRegressor
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"]

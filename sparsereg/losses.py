@@ -50,6 +50,9 @@ class Loss(BaseEstimator):
     binary: ClassVar[bool] = False
     """True when targets are the labels 0 and 1 of a classification."""
 
+    positive: ClassVar[bool] = False
+    """True when targets must not be negative."""
+
     def value(self, y: Array, eta: Array) -> Array:
         """Return the loss of each sample."""
         raise NotImplementedError
@@ -179,6 +182,8 @@ class LogLoss(Loss):
 
 class _LogLinkLoss(Loss):
     """Losses of a positive mean ``mu = exp(eta)``."""
+
+    positive = True
 
     def inverse_link(self, eta: Array) -> Array:
         """Return the mean ``exp(eta)``."""

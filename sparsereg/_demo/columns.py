@@ -68,8 +68,8 @@ def as_numbers(cells: Sequence[str]) -> np.ndarray | None:
 def understand(name: str, cells: Sequence[str]) -> Column:
     """Decide what a column is from its cells.
 
-    Numbers if every known cell is one. Text if the cells are several words long and differ widely. Otherwise a
-    category; unused when it says nothing (constant, row numbers) or nothing that repeats (identifiers).
+    Numbers if every known cell is one. Text if the cells are several words long and differ widely. Otherwise
+    a category; unused when it says nothing (constant, row numbers) or nothing that repeats (identifiers).
     """
     numbers = as_numbers(cells)
     if numbers is not None:
@@ -96,7 +96,7 @@ def understand(name: str, cells: Sequence[str]) -> Column:
 def table_features(columns: Sequence[Column], n_train: int) -> ColumnTransformer:
     """Make the transformer that turns the columns, in their order, into a sparse matrix.
 
-    Numbers enter twice: as they are, and cut into buckets, alone and in pairs, so that a linear model can bend and
+    Numbers enter as they are and cut into buckets, alone and in pairs, so that a linear model can bend and
     knows that latitude means something else at another longitude. Categories are one-hot, text is tf-idf.
     """
     of_kind = {
@@ -142,8 +142,8 @@ def _equals(column: str, category: Any) -> str:
 class Buckets(TransformerMixin, BaseEstimator):
     """Cut numbers into buckets of about equally many rows; one-hot, alone and for all pairs of columns.
 
-    scikit-learn's `KBinsDiscretizer` knows no missing values, and the product of its output with itself has as
-    many columns that are never filled as columns of use.
+    scikit-learn's `KBinsDiscretizer` knows no missing values, and products of its columns with each other
+    include those of one number with itself, which are never filled.
 
     Parameters
     ----------
@@ -161,6 +161,7 @@ class Buckets(TransformerMixin, BaseEstimator):
         """Find the edges of the buckets."""
         X = np.asarray(X, dtype=float)
         self.edges_ = [self._edges(column[~np.isnan(column)]) for column in X.T]
+        self.missing_ = np.isnan(X).any(axis=0)
         p = len(self.edges_)
         self.pairs_ = [(i, j) for i in range(p) for j in range(i + 1, p)] if self.pairs else []
         return self
@@ -169,9 +170,10 @@ class Buckets(TransformerMixin, BaseEstimator):
         """Return a row of ones and zeros for every row: one 1 for each column and each pair."""
         X = np.asarray(X, dtype=float)
         blocks = []
-        for column, edges in zip(X.T, self.edges_, strict=True):
+        for column, edges, missing in zip(X.T, self.edges_, self.missing_, strict=True):
             block = np.searchsorted(edges, column)
-            block[np.isnan(column)] = len(edges) + 1  # the last bucket of each column is for missing values
+            # Missing values have the last bucket; if there were none to learn from, they count as middling.
+            block[np.isnan(column)] = len(edges) + 1 if missing else len(edges) // 2
             blocks.append(block)
         sizes = self._sizes()
         ids = [*blocks, *(blocks[i] * sizes[j] + blocks[j] for i, j in self.pairs_)]
@@ -184,14 +186,14 @@ class Buckets(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Sequence[str]) -> np.ndarray:
         """Return names such as ``age 20 to 30`` and ``age 20 to 30 & height above 1.8``."""
         names = [
-            [f"{name} {span}" for span in _spans(edges)]
-            for name, edges in zip(input_features, self.edges_, strict=True)
+            [f"{name} {span}" for span in _spans(edges, missing)]
+            for name, edges, missing in zip(input_features, self.edges_, self.missing_, strict=True)
         ]
         crossed = [f"{a} & {b}" for i, j in self.pairs_ for a in names[i] for b in names[j]]
         return np.array([name for column in names for name in column] + crossed, dtype=object)
 
     def _sizes(self) -> list[int]:
-        return [len(edges) + 2 for edges in self.edges_]
+        return [len(edges) + 1 + int(m) for edges, m in zip(self.edges_, self.missing_, strict=True)]
 
     def _edges(self, known: np.ndarray) -> np.ndarray:
         distinct = np.unique(known)
@@ -200,10 +202,9 @@ class Buckets(TransformerMixin, BaseEstimator):
         return np.unique(np.quantile(known, np.linspace(0, 1, self.n_buckets + 1)[1:-1]))
 
 
-def _spans(edges: np.ndarray) -> list[str]:
-    """Describe the buckets between edges, the missing one included."""
-    if len(edges) == 0:
-        return ["known", "missing"]
+def _spans(edges: np.ndarray, missing: bool) -> list[str]:
+    """Describe the buckets between edges."""
     shown = [f"{edge:.5g}" for edge in edges]
     inner = [f"{a} to {b}" for a, b in zip(shown[:-1], shown[1:], strict=True)]
-    return [f"up to {shown[0]}", *inner, f"above {shown[-1]}", "missing"]
+    spans = [f"up to {shown[0]}", *inner, f"above {shown[-1]}"] if shown else ["known"]
+    return [*spans, "missing"] if missing else spans

@@ -1,4 +1,4 @@
-"""Fit the same model with no penalty, L2 and L1, alpha chosen by cross-validation, and measure all that differs."""
+"""Fit one model with no penalty, L2 and L1, alpha chosen by cross-validation, and measure what differs."""
 
 from __future__ import annotations
 
@@ -117,18 +117,17 @@ def compare(task: Task, matrices: Matrices, console: Console) -> dict[str, Resul
 def candidate_alphas(penalty: str | None, X: Any, y: np.ndarray) -> np.ndarray:
     """Return the strengths to try, strongest first.
 
-    L1: from a third of the strength at which every weight is zero, ``max |X'(y - mean y)| / n``. L2 has no such
-    strength; a weight shrinks by half where n alpha equals its column's sum of squares, so the rows' sums of
-    squares over n set the scale.
+    L1: down from a third of the strength at which every weight is zero, ``max |X'(y - mean y)| / n``. L2 has
+    no such strength; what it does depends on n alpha against the sums of squares of the rows.
     """
     n = X.shape[0]
     if penalty is None:
         return np.zeros(1)
     if penalty == "l1":
         null = np.abs(X.T @ (y - y.mean())).max() / n
-        return null * np.geomspace(0.3, 1e-3, 6)
+        return null * np.geomspace(0.3, 3e-4, 7)
     size = float(X.multiply(X).sum()) / n
-    return size / n * np.geomspace(1.0, 1e-3, 5)
+    return size / n * np.geomspace(10.0, 1e-2, 5)
 
 
 def _model(task: Task, penalty: str | None, alpha: float) -> SparseClassifier | SparseRegressor:

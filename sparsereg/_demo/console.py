@@ -42,10 +42,10 @@ class Console:
         """Write a heading with a rule under it, set off from what came before."""
         self._write(f"\n{text}\n{'-' * len(text)}\n")
 
-    def paragraph(self, text: str, indent: str = "") -> None:
-        """Write text wrapped to the width of the page."""
-        for line in wrap(text, WIDTH - len(indent)):
-            self.line(indent + line)
+    def paragraph(self, text: str, indent: str = "", first: str = "") -> None:
+        """Write text wrapped to the width of the page, `first` in place of the indent of its first line."""
+        for k, line in enumerate(wrap(text, WIDTH - len(indent))):
+            self.line((first.ljust(len(indent)) if k == 0 else indent) + line)
 
     @contextmanager
     def step(self, what: str) -> Iterator[list[str]]:

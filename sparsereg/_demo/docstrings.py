@@ -1,4 +1,4 @@
-"""The task of the demo without arguments: does this docstring belong to scipy?"""
+"""The task of the demo without arguments: tell the docstrings of scipy from those of its neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def docstring_task(console: Console, seed: int, per_package: int = PER_PACKAGE) 
     """Read the docstrings and ask whether they are scipy's.
 
     The neighbours make it a fair question: numpy and scikit-learn write about the same things in the same
-    layout. Whole source files are held out, so that no model is tested on the sibling of a text it has learnt.
+    layout. Whole source files are held out, so that no model is tested on the sibling of a text it has seen.
     """
     with console.step("reading docstrings of python, numpy, scipy, scikit-learn") as result:
         docs = load_docstrings(max_per_package=per_package)
@@ -29,7 +29,7 @@ def docstring_task(console: Console, seed: int, per_package: int = PER_PACKAGE) 
     y = docs.target.astype(float)
     train, test = hold_out(y, True, seed, docs.modules)
     return Task(
-        question="Which docstrings describe a function of scipy, and which one of python, numpy, scikit-learn?",
+        question="Is this the docstring of something in scipy, or in python, numpy, scikit-learn?",
         X=docs.data,
         y=y,
         train=train,

@@ -35,9 +35,7 @@ class Movement:
     n_nonzero: dict[str, np.ndarray]
 
 
-def record_movement(
-    task: Task, matrices: Matrices, results: dict[str, Result], console: Console
-) -> Movement:
+def record_movement(task: Task, matrices: Matrices, results: dict[str, Result], console: Console) -> Movement:
     """Run the plainest solver that has iterations to look at (FISTA) for each penalty.
 
     All start from the weights that were fitted without a penalty. From zero, the usual start, one would see

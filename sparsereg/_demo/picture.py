@@ -62,7 +62,7 @@ def _draw_weights(axis: Any, paths: np.ndarray, kept: np.ndarray) -> None:
 
 
 def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -> None:
-    """A weight that becomes exactly zero falls off a logarithmic scale: the line ends in a cross."""
+    """Draw sizes on a logarithmic scale; a weight that becomes zero falls off it, and its line ends in a cross."""
     steps = np.arange(len(paths))
     for k in np.argsort(kept):
         size = np.abs(paths[:, k])

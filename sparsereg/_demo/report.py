@@ -1,4 +1,4 @@
-"""Tell a person what happened: the table, the movement, the columns that decide, and a summary in plain words."""
+"""Tell a person what happened: the table, the movement, the columns that decide, and all in plain words."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def _notes(task: Task, results: dict[str, Result]) -> list[str]:
     if results["none"].unfinished:
         if task.is_classification:
             notes.append(
-                "none: stopped early, as it must be. Enough columns separate the training rows without error; "
-                "then every larger set of weights is better still, the minimum lies at infinity, and the model "
-                "grows ever surer of itself."
+                "none: stopped early, as it must be. Enough columns separate the training rows without error;"
+                " then every larger set of weights is better still, the minimum lies at infinity, and the"
+                " model grows ever surer of itself."
             )
         else:
             notes.append(
-                "none: stopped early. With nearly as many columns as rows, the best fit to the training rows is "
-                "far away and not worth reaching."
+                "none: stopped early. With about as many columns as rows, the best fit to the training rows"
+                " is far away and not worth reaching."
             )
     for name in ("L2", "L1"):
         if results[name].unfinished:

@@ -20,7 +20,7 @@ _LINE = re.compile(r"[-+.\deE]+(\s+qid:\d+)?(\s+\d+:\S+)+\s*(#.*)?")
 
 
 def is_svmlight(path: Path) -> bool:
-    """Whether one of the first lines is ``target index:value index:value ...``, whatever the file is called."""
+    """Whether one of the first lines is ``target index:value ...``, whatever the file is called."""
     with open_text(path) as file:
         return any(_LINE.fullmatch(line.strip()) for line in islice(file, 20))
 
@@ -44,9 +44,9 @@ def svmlight_task(console: Console, path: Path, options: TaskOptions) -> Task:
     y, labels = encode_target(values, options, "the target (the first field of each line)")
     check_rows(y, labels is not None, path.name)
     train, test = hold_out(y, labels is not None, options.seed)
-    what = "the target" if labels is None else f"the target {labels[1]} or {labels[0]}"
+    question = "What is the target?" if labels is None else f"Is the target {labels[1]} or {labels[0]}?"
     return Task(
-        question=f"{'What' if labels is None else 'Is'} {'is ' if labels is None else ''}{what}? ({path.name})",
+        question=f"{question} ({path.name})",
         X=X,
         y=y,
         train=train,

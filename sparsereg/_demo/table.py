@@ -65,7 +65,7 @@ def table_task(console: Console, path: Path, target: str | None, options: TaskOp
 
 
 def read_table(path: Path, max_rows: int, seed: int) -> tuple[list[str], list[list[str]], int]:
-    """Return the header, the rows (a random sample if there are more than `max_rows`), and how many were read."""
+    """Return the header, the rows (a random sample if more than `max_rows`), and how many there are."""
     with open_text(path) as file:
         first = file.readline()
         if not first.strip():
@@ -120,4 +120,4 @@ def _describe(console: Console, columns: Sequence[Column]) -> None:
         names = [f"{c.name} ({c.note})" if c.note else c.name for c in columns if c.kind == kind]
         if names:
             more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-            console.paragraph(f"{kind:<9} {', '.join(names[:12])}{more}", indent="            ")
+            console.paragraph(", ".join(names[:12]) + more, indent=" " * 21, first=f"{'':10} {kind}")

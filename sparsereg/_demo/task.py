@@ -106,7 +106,7 @@ class Task:
 def hold_out(
     y: np.ndarray, is_classification: bool, seed: int, groups: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Set a quarter of the rows aside: whole groups if there are groups, of both classes if there are classes."""
+    """Set a quarter of the rows aside: whole groups if there are any, of both classes if there are two."""
     rows = np.arange(len(y))
     if groups is not None:
         return next(GroupShuffleSplit(1, test_size=0.25, random_state=seed).split(rows, y, groups))

@@ -1,0 +1,176 @@
+"""What all estimators share: one `fit` around one `Problem` per output, and the attributes it leaves."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from sparsereg.linear_model.kept import linear_predictor
+from sparsereg.linear_model.validation import check_matrix, check_number, check_offset, check_settings
+from sparsereg.losses import Loss, get_loss
+from sparsereg.penalties import Penalty, get_penalty
+from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, solve
+
+__all__ = ["SparseLinearModel"]
+
+Array = np.ndarray
+
+
+class SparseLinearModel(BaseEstimator):
+    r"""Base of the estimators: parameters, a loss and a penalty; everything else is here.
+
+    All minimise ``(1 / sum_i s_i) sum_i s_i f(y_i, o_i + b + x_i . w) + Omega_alpha(w)``.
+    """
+
+    alpha: float
+    fit_intercept: bool
+    tol: float
+    max_iter: int
+    warm_start: bool
+    verbose: int
+
+    def _loss(self) -> Loss:
+        return get_loss(self.loss)  # type: ignore[attr-defined]
+
+    def _penalty(self) -> Penalty:
+        return get_penalty(self.penalty)  # type: ignore[attr-defined]
+
+    def _options(self) -> dict[str, Any]:
+        """Return what `Problem.from_data` takes beside data, loss, penalty and strength."""
+        names = ("standardize", "penalty_factor", "lower", "upper", "dropout")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _check_settings(self) -> None:
+        check_settings(self)
+
+    def _solve_outputs(self, X: Any, Y: Array, sample_weight: Array | None, offset: Array | None) -> None:
+        """Solve one problem per column of Y and keep the answers."""
+        design = as_design(X)
+        starts = self._starts(design, Y.shape[1])
+        loss, penalty, options = self._loss(), self._penalty(), self._options()
+        solutions = []
+        for k in range(Y.shape[1]):
+            problem = Problem.from_data(
+                design,
+                np.ascontiguousarray(Y[:, k], dtype=np.float64),
+                loss,
+                penalty,
+                self.alpha,
+                sample_weight=sample_weight,
+                offset=offset,
+                fit_intercept=bool(self.fit_intercept),
+                feature_names=getattr(self, "feature_names_in_", None),
+                **options,
+            )
+            callback = _print_line if self.verbose else None
+            solutions.append(solve(problem, starts[k], tol=self.tol, max_iter=self.max_iter, callback=callback))
+        self._keep(solutions, X.dtype)
+        self._with_offset = offset is not None
+        _warn_once(self, solutions)
+
+    def _starts(self, design: Design, n_outputs: int) -> list[tuple[Array, float] | None]:
+        """Return the last fit on today's occupied columns; cold if there is none or the shape is another."""
+        last = getattr(self, "sparse_coef_", None)
+        if not self.warm_start or last is None or last.shape != (n_outputs, design.n_features):
+            return [None] * n_outputs
+        intercepts = np.atleast_1d(self.intercept_)
+        starts: list[tuple[Array, float] | None] = []
+        for k in range(n_outputs):
+            entries = slice(last.indptr[k], last.indptr[k + 1])
+            ids, w = last.indices[entries].astype(np.int64), np.zeros(design.shape[1])
+            place = ids if design.columns is None else np.searchsorted(design.columns, ids)
+            here = place < len(w)
+            if design.columns is not None:
+                here[here] = design.columns[place[here]] == ids[here]
+            w[place[here]] = last.data[entries][here]
+            starts.append((w, float(intercepts[k]) if self.fit_intercept else 0.0))
+        return starts
+
+    def _keep(self, solutions: list[Solution], dtype: np.dtype) -> None:
+        """Copy the solutions into the fitted attributes."""
+        values = np.concatenate([s.coef_value for s in solutions]).astype(dtype)
+        ids = np.concatenate([s.coef_index for s in solutions])
+        indptr = np.cumsum([0, *(len(s.coef_value) for s in solutions)])
+        self.sparse_coef_ = sp.csr_array((values, ids, indptr), shape=(len(solutions), solutions[0].n_features))
+        intercepts = np.array([s.intercept for s in solutions], dtype=dtype)
+        self.intercept_ = intercepts if self._two_dimensional else intercepts[0]
+        single = len(solutions) == 1
+        self.dual_gap_ = solutions[0].gap if single else np.array([s.gap for s in solutions])
+        self.kkt_violation_ = solutions[0].violation if single else np.array([s.violation for s in solutions])
+        self.n_iter_ = max(s.n_iter for s in solutions)
+        self.history_ = list(solutions[0].history) if single else [list(s.history) for s in solutions]
+
+    @property
+    def coef_(self) -> Array:
+        """Dense coefficients, read-only, built at each access; what is stored is `sparse_coef_`."""
+        if "sparse_coef_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted: it has no coef_ yet")
+        coef = self.sparse_coef_.toarray()
+        if self._flat:
+            coef = coef[0]
+        coef.flags.writeable = False
+        return coef
+
+    def _linear_predictor(self, X: Any, offset: Any) -> Array:
+        """Return ``o + b + X w``, of shape (n_samples, n_outputs) or, for one flat output, (n_samples,)."""
+        check_is_fitted(self)
+        if self._with_offset and offset is None:
+            raise ValueError(
+                "this model was fitted with an offset and needs one here too: pass offset=..., or offset=0 if that is meant"
+            )
+        X = check_matrix(self, X, reset=False)
+        offset = check_offset(offset, X.shape[0])
+        eta = linear_predictor(X, self.sparse_coef_) + self.intercept_
+        if offset is not None:
+            eta = eta + offset[:, None]
+        return eta[:, 0] if self._flat else eta
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def check_model_settings(model: Any) -> None:
+    """Check the parameters of the general estimators."""
+    check_settings(model)
+    if hasattr(model, "dropout"):
+        check_number("dropout", model.dropout)
+        if model.dropout >= 1.0:
+            raise ValueError(f"dropout must lie in [0, 1); got {model.dropout!r}")
+
+
+def _print_line(progress: Progress) -> None:
+    r = progress.record
+    sys.stdout.write(
+        f"iteration {r.iteration:3d}  objective {r.objective:.8g}  gap {r.gap:.1e}  violation {r.violation:.1e}  "
+        f"nonzeros {r.n_nonzero}  working set {r.working_set}  epochs {r.epochs}  step {r.step:g}  {r.time:.2f} s\n"
+    )
+
+
+def _warn_once(model: Any, solutions: list[Solution]) -> None:
+    """Warn about the worst output that did not converge."""
+    failed = [s for s in solutions if not s.converged]
+    if not failed:
+        return
+    worst = max(failed, key=lambda s: s.gap / s.scale if s.scale > 0.0 and np.isfinite(s.gap) else np.inf)
+    if worst.status == "no_finite_minimum":
+        message = (
+            "there is no finite minimum: without a penalty the weights of some columns can grow for ever and the loss "
+            "still falls (separable classes, or columns that occur only where the target is zero). Add a penalty or bounds."
+        )
+    else:
+        reached = worst.gap / worst.scale if worst.scale > 0.0 else worst.gap
+        message = (
+            f"not converged ({worst.status}): relative duality gap {reached:.1e} after {worst.n_iter} iterations, "
+            f"tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring the columns to a "
+            "similar scale (standardize=True or a scaler) or increase alpha."
+        )
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)

@@ -1,0 +1,210 @@
+"""The classifier for two classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import log_expit
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from sparsereg.linear_model.base import SparseLinearModel, check_model_settings
+from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_offset, check_sample_weight
+from sparsereg.losses import LogLoss, Loss
+from sparsereg.penalties import Penalty
+
+__all__ = ["SparseClassifier"]
+
+Array = np.ndarray
+
+
+def _has_probabilities(model: Any) -> bool:
+    if not isinstance(model._loss(), LogLoss):
+        raise AttributeError(f"predict_proba exists for loss='log_loss' only, not for loss={model.loss!r}")
+    return True
+
+
+class SparseClassifier(ClassifierMixin, SparseLinearModel):
+    r"""Sparse linear classification of two classes: any loss with any penalty, certified by a duality gap.
+
+    Minimises ``(1 / sum_i s_i) sum_i s_i f(y_i, o_i + b + x_i . w) + Omega_alpha(w)`` over weights ``w`` and intercept
+    ``b``, where ``s`` are sample weights (times class weights) and ``o`` an offset; ``y_i`` is 1 for ``classes_[1]``.
+
+    Parameters
+    ----------
+    loss : str or Loss, default="log_loss"
+        ``"log_loss"`` (logistic regression), ``"squared_hinge"``, or an object from `sparsereg.losses`.
+    penalty : str, Penalty or None, default="l1"
+        ``"l1"``, ``"l2"``, ``"elasticnet"``, None, or an object from `sparsereg.penalties`.
+    alpha : float, default=0.01
+        Strength of the penalty, >= 0. In terms of scikit-learn's ``LogisticRegression``: ``C = 1 / (alpha sum_i s_i)``.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, times the sample weights.
+    fit_intercept, standardize, penalty_factor, lower, upper, tol, max_iter, warm_start, verbose
+        As in `SparseRegressor`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+    sparse_coef_ : csr_array of shape (1, n_features)
+    coef_ : ndarray of shape (1, n_features)
+        Dense, read-only, built at each access.
+    intercept_ : ndarray of shape (1,)
+    dual_gap_, kkt_violation_, n_iter_, history_, n_features_in_, feature_names_in_
+        As in `SparseRegressor`.
+
+    See Also
+    --------
+    sklearn.multiclass.OneVsRestClassifier : more than two classes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sparsereg import SparseClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = SparseClassifier(alpha=0.05, standardize=True).fit(X, y)
+    >>> model.sparse_coef_.nnz, round(model.score(X, y), 3)
+    (5, 0.954)
+    """
+
+    def __init__(
+        self,
+        loss: str | Loss = "log_loss",
+        penalty: str | Penalty | None = "l1",
+        alpha: float = 0.01,
+        *,
+        class_weight: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        penalty_factor: Any = None,
+        lower: Any = None,
+        upper: Any = None,
+        tol: float = 1e-8,
+        max_iter: int = 100,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ):
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.class_weight = class_weight
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.lower = lower
+        self.upper = upper
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def _check_settings(self) -> None:
+        check_model_settings(self)
+        if not self._loss().binary:
+            raise ValueError(f"loss {self.loss!r} is not for classes: use SparseRegressor")
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> SparseClassifier:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `SparseRegressor.fit`.
+        y : array-like of shape (n_samples,)
+            Labels of two classes, numbers or strings.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; only their proportions matter.
+        offset : array-like of shape (n_samples,) or float, default=None
+            Known part of the log-odds of ``classes_[1]``.
+
+        Returns
+        -------
+        self
+        """
+        with all_or_nothing(self):
+            self._check_settings()
+            X, y = check_matrix(self, X, y=y)
+            sample_weight = check_sample_weight(sample_weight, X.shape[0])
+            offset = check_offset(offset, X.shape[0])
+            self.classes_, encoded = _encode(y, sample_weight)
+            if self.class_weight is not None:
+                by_class = compute_sample_weight(self.class_weight, y)
+                sample_weight = by_class if sample_weight is None else sample_weight * by_class
+                check_sample_weight(sample_weight, X.shape[0])
+            self._two_dimensional, self._flat = True, False
+            self._solve_outputs(X, encoded[:, None], sample_weight, offset)
+        return self
+
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
+        """Return the linear predictor: positive where ``classes_[1]`` is more likely.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,) or float, default=None
+            Required (``offset=0`` at least) if the model was fitted with one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._linear_predictor(X, offset)[:, 0]
+
+    def predict(self, X: Any, offset: Any = None) -> Array:
+        """Return the more likely class of each sample; parameters as in `decision_function`."""
+        eta = self.decision_function(X, offset)
+        return self.classes_[(eta > 0.0).astype(np.intp)]
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any, offset: Any = None) -> Array:
+        """Return the probabilities of both classes, (n_samples, 2); parameters as in `decision_function`."""
+        p = self._loss().inverse_link(self.decision_function(X, offset))
+        return np.column_stack([1.0 - p, p])
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
+        """Return the logarithms of the probabilities, exact in the tails; parameters as in `decision_function`."""
+        eta = self.decision_function(X, offset)
+        return np.column_stack([log_expit(-eta), log_expit(eta)])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Return the (weighted) share of samples whose class is predicted right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        offset : array-like of shape (n_samples,) or float, default=None
+
+        Returns
+        -------
+        float
+        """
+        hits = self.predict(X, offset) == np.asarray(y)
+        return float(np.average(hits, weights=check_sample_weight(sample_weight, len(hits))))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def _encode(y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
+    """Return the two classes and 1.0 where the second is."""
+    check_classification_targets(y)
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    classes, encoded = np.unique(y, return_inverse=True)
+    if len(classes) > 2 or kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {kind}: y has {len(classes)} classes; "
+            "wrap the estimator in sklearn.multiclass.OneVsRestClassifier"
+        )
+    seen = encoded if sample_weight is None else encoded[sample_weight > 0.0]
+    if len(classes) < 2 or seen.min() == seen.max():
+        where = "" if len(classes) < 2 else " with a sample_weight > 0"
+        raise ValueError(f"y must hold two classes; the data contains only one class{where}: {classes[seen[0]]!r}")
+    return classes, encoded.astype(np.float64)
