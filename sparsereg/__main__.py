@@ -2,7 +2,7 @@
 
 import sys
 
-from ._demo.cli import main
+from sparsereg._demo.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

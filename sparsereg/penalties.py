@@ -88,7 +88,10 @@ class BoundPenalty:
         raise NotImplementedError(f"{type(self).__name__} cannot carry a fixed ridge: dropout is not offered with it")
 
     unpenalised: Array | None = None
-    """Mask of weights that are free: no cost, no bounds. None: there is none."""
+    """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: there is none."""
+
+    costless: Array | None = None
+    """Mask of weights without any cost, bounds or not: only an exactly zero gradient certifies them. None: there is none."""
 
     kinked: bool = True
     """Whether a multiple of the dual point below one can make `conjugate` smaller: there is a norm in it."""
@@ -200,6 +203,12 @@ class SeparablePenalty(BoundPenalty):
     def excluded(self) -> Array:
         """Mask of weights that are held at zero."""
         return (self.lower == 0.0) & (self.upper == 0.0)
+
+    @cached_property
+    def costless(self) -> Array | None:
+        """Mask of the weights without cost, None if there is none."""
+        mask = (self.l1 == 0.0) & (self.l2 == 0.0) & ~self.excluded
+        return mask if mask.any() else None
 
     @cached_property
     def kinked(self) -> bool:

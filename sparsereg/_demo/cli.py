@@ -7,16 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import __version__
-from .compare import Matrices, compare, make_matrices
-from .console import Console
-from .docstrings import docstring_task
-from .movement import Movement, record_movement
-from .picture import can_draw, save_picture
-from .report import show_comparison, show_deciding, show_movement, show_summary
-from .svmlight import is_svmlight, svmlight_task
-from .table import table_task
-from .task import FEWEST_ROWS, InputError, Task, TaskOptions
+from sparsereg import __version__
+from sparsereg._demo.compare import Matrices, compare, make_matrices
+from sparsereg._demo.console import Console
+from sparsereg._demo.docstrings import docstring_task
+from sparsereg._demo.movement import Movement, record_movement
+from sparsereg._demo.picture import can_draw, save_picture
+from sparsereg._demo.report import show_comparison, show_deciding, show_movement, show_summary
+from sparsereg._demo.svmlight import is_svmlight, svmlight_task
+from sparsereg._demo.table import table_task
+from sparsereg._demo.task import FEWEST_ROWS, InputError, Task, TaskOptions
 
 _EPILOG = """\
 examples:

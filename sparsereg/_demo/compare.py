@@ -19,14 +19,17 @@ from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_sc
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from .. import SparseClassifier, SparseRegressor
-from .console import Console, human_number
-from .task import FOLDS, Task
+from sparsereg import SparseClassifier, SparseRegressor
+from sparsereg._demo.console import Console, human_number
+from sparsereg._demo.task import FOLDS, Task
 
 PENALTIES: Mapping[str, str | None] = {"none": None, "L2": "l2", "L1": "l1"}
 
 # Without a penalty a wide model has no single best answer, often none at all: enough iterations to see that.
-_FREE_ITERATIONS = 20
+_FREE_ITERATIONS = 3
+
+# Relative duality gaps. While alpha is chosen, scores cannot tell a thousandth of the null deviance apart.
+_SEARCH_TOL, _FINAL_TOL = 1e-3, 1e-6
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,12 @@ class Result:
 
 def make_matrices(task: Task, console: Console) -> Matrices:
     """Fit the transformer on the training rows and apply it to all."""
-    with console.step(f"making {task.columns}") as result:
+    with console.step("making the matrix") as result:
         features = clone(task.features)
-        X_train = features.fit_transform(task.rows(task.train))
-        X_test = features.transform(task.rows(task.test))
+        X_train = features.fit_transform(task.X[task.train])
+        X_test = features.transform(task.X[task.test])
         n, p = X_train.shape
-        result.append(f"{n:,} rows x {p:,}, {X_train.nnz / n:,.0f} of them filled per row")
+        result.append(f"{n:,} rows x {p:,} {task.columns}, {X_train.nnz / n:,.0f} filled per row")
         result.append(f"{X_test.shape[0]:,} rows held out")
     return Matrices(X_train, X_test, task.y[task.train], task.y[task.test], features)
 
@@ -103,7 +106,7 @@ def compare(task: Task, matrices: Matrices, console: Console) -> dict[str, Resul
     # The transformer is fitted once per fold, not once per fold and alpha.
     with TemporaryDirectory(prefix="sparsereg_demo_") as cache:
         for name, penalty in PENALTIES.items():
-            alphas = candidate_alphas(penalty, matrices.X_train, matrices.y_train)
+            alphas = candidate_alphas(penalty, matrices.X_train, matrices.y_train, task.is_classification)
             if penalty is None:
                 chosen, at_edge = 0.0, False
             else:
@@ -114,25 +117,25 @@ def compare(task: Task, matrices: Matrices, console: Console) -> dict[str, Resul
     return results
 
 
-def candidate_alphas(penalty: str | None, X: Any, y: np.ndarray) -> np.ndarray:
+def candidate_alphas(penalty: str | None, X: Any, y: np.ndarray, two_classes: bool) -> np.ndarray:
     """Return the strengths to try, strongest first.
 
-    L1: down from a third of the strength at which every weight is zero, ``max |X'(y - mean y)| / n``. L2 has
-    no such strength; what it does depends on n alpha against the sums of squares of the rows.
+    L1: down from a third of the strength at which every weight is zero, ``max |X'(y - mean y)| / n``; not as
+    far for two classes, which sparse columns soon separate. L2 has no such strength; what it does depends on
+    n alpha against the sums of squares of the rows.
     """
     n = X.shape[0]
     if penalty is None:
         return np.zeros(1)
     if penalty == "l1":
         null = np.abs(X.T @ (y - y.mean())).max() / n
-        return null * np.geomspace(0.3, 3e-4, 7)
+        return null * (np.geomspace(0.3, 1e-3, 6) if two_classes else np.geomspace(0.3, 1e-4, 8))
     size = float(X.multiply(X).sum()) / n
     return size / n * np.geomspace(10.0, 1e-2, 5)
 
 
-def _model(task: Task, penalty: str | None, alpha: float) -> SparseClassifier | SparseRegressor:
-    # 1e-4 of the null deviance is far below what a score can show, and saves a third of the demo's time.
-    settings: dict[str, Any] = {"penalty": penalty, "alpha": alpha, "tol": 1e-4}
+def _model(task: Task, penalty: str | None, alpha: float, tol: float) -> SparseClassifier | SparseRegressor:
+    settings: dict[str, Any] = {"penalty": penalty, "alpha": alpha, "tol": tol}
     if penalty is None:
         settings["max_iter"] = _FREE_ITERATIONS
     if task.is_classification:
@@ -143,7 +146,10 @@ def _model(task: Task, penalty: str | None, alpha: float) -> SparseClassifier | 
 def _search(task: Task, name: str, alphas: np.ndarray, cache: str, console: Console) -> tuple[float, bool]:
     """Choose alpha by cross-validation of the whole pipeline, the transformer included."""
     pipeline = Pipeline(
-        [("features", clone(task.features)), ("model", _model(task, PENALTIES[name], alphas[0]))],
+        [
+            ("features", clone(task.features)),
+            ("model", _model(task, PENALTIES[name], alphas[0], _SEARCH_TOL)),
+        ],
         memory=cache,
     )
     search = GridSearchCV(
@@ -158,7 +164,7 @@ def _search(task: Task, name: str, alphas: np.ndarray, cache: str, console: Cons
         groups = None if task.groups is None else task.groups[task.train]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # said of the final fit, where it matters
-            search.fit(task.rows(task.train), task.y[task.train], groups=groups)
+            search.fit(task.X[task.train], task.y[task.train], groups=groups)
         alpha = float(search.best_params_["model__alpha"])
         result.append(f"alpha = {human_number(alpha)}")
     return alpha, search.best_index_ in (0, len(alphas) - 1)
@@ -166,7 +172,7 @@ def _search(task: Task, name: str, alphas: np.ndarray, cache: str, console: Cons
 
 def _measure(task: Task, name: str, alpha: float, at_edge: bool, matrices: Matrices) -> Result:
     """Fit one model on all training rows, and measure it."""
-    model = _model(task, PENALTIES[name], alpha)
+    model = _model(task, PENALTIES[name], alpha, _FINAL_TOL)
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)

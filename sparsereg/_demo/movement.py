@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..solvers import Problem, Progress, as_design, fista
-from .compare import PENALTIES, Matrices, Result
-from .console import Console
-from .task import Task
+from sparsereg._demo.compare import PENALTIES, Matrices, Result
+from sparsereg._demo.console import Console
+from sparsereg._demo.task import Task
+from sparsereg.solvers import Problem, Progress, as_design, fista
 
-ITERATIONS = 120
+ITERATIONS = 400
 SHOWN_KEPT = 12
 SHOWN_DROPPED = 18
 

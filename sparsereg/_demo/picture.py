@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .compare import PENALTIES, Matrices
-from .movement import Movement
-from .report import shorten
-from .task import Task
+from sparsereg._demo.compare import PENALTIES, Matrices
+from sparsereg._demo.movement import Movement
+from sparsereg._demo.report import shorten
+from sparsereg._demo.task import Task
 
+_MOST_LABELS = 8
+_LABEL_WIDTH = 22
 _KEPT, _DROPPED = "#c1440e", "#8d99ae"
 _TITLES = {"none": "no penalty", "L2": "L2", "L1": "L1"}
 _SAYS = {
@@ -45,7 +47,10 @@ def save_picture(path: Path, task: Task, matrices: Matrices, movement: Movement)
             f"{_TITLES[name]}: {_SAYS[name]}\n{count:,} of {n:,} weights are not zero", fontsize=11
         )
         axes[1, k].set_xlabel("iteration")
-        _label_largest(axes[0, k], paths, kept, names)
+    # Only when all panels are drawn is the common scale known.
+    for k, name in enumerate(PENALTIES):
+        axes[0, k].set_xlim(0, 1.3 * len(movement.paths[name]))
+        _label_largest(axes[0, k], movement.paths[name], kept, names)
     axes[0, 0].set_ylabel("weight")
     axes[1, 0].set_ylabel("size of the weight (log scale)")
     axes[1, 0].set_ylim(bottom=bottom)
@@ -62,7 +67,7 @@ def _draw_weights(axis: Any, paths: np.ndarray, kept: np.ndarray) -> None:
 
 
 def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -> None:
-    """Draw sizes on a logarithmic scale; a weight that becomes zero falls off it, and its line ends in a cross."""
+    """Draw sizes on a logarithmic scale; a line ends in a cross where its weight becomes exactly zero."""
     steps = np.arange(len(paths))
     for k in np.argsort(kept):
         size = np.abs(paths[:, k])
@@ -70,7 +75,7 @@ def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -
         axis.plot(steps, np.where(size > 0, size, np.nan), color=color, linewidth=1.4 if kept[k] else 0.9)
         ends = np.flatnonzero((size[:-1] > 0) & (size[1:] == 0))
         axis.plot(steps[ends + 1], np.full(len(ends), bottom), "x", color=color, clip_on=False, markersize=5)
-    axis.set_yscale("log")
+    axis.set_yscale("log"); axis.set_xscale("symlog", linthresh=10)
     _plain(axis)
 
 
@@ -81,20 +86,19 @@ def _plain(axis: Any) -> None:
 def _label_largest(axis: Any, paths: np.ndarray, kept: np.ndarray, names: Any) -> None:
     """Name the largest weights at the end of their lines, as long as the names do not collide."""
     taken: list[float] = []
-    height = np.ptp(paths) or 1.0
-    for k in np.argsort(-np.abs(paths[-1]) * kept, kind="stable")[:6]:
+    height = np.ptp(axis.get_ylim())
+    for k in np.argsort(-np.abs(paths[-1]) * kept, kind="stable")[:_MOST_LABELS]:
         value = paths[-1, k]
-        if value != 0 and all(abs(value - other) > 0.05 * height for other in taken):
+        if value != 0 and all(abs(value - other) > 0.055 * height for other in taken):
             taken.append(value)
-            axis.annotate(
-                shorten(names[k], 22),
+            label = axis.annotate(
+                f" {shorten(names[k], _LABEL_WIDTH)}",
                 (len(paths) - 1, value),
-                xytext=(3, 0),
-                textcoords="offset points",
                 fontsize=8,
                 va="center",
                 color=_KEPT,
             )
+            label.set_in_layout(False)  # the axis makes room; else a long name would squeeze the panels
 
 
 def _smallest(movement: Movement) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compare import PENALTIES, Matrices, Result
-from .console import Console, human_bytes, human_number, table
-from .movement import Movement
-from .task import Task
+from sparsereg._demo.compare import PENALTIES, Matrices, Result
+from sparsereg._demo.console import Console, human_bytes, human_number, table
+from sparsereg._demo.movement import Movement
+from sparsereg._demo.task import Task
 
 _SPARK_WIDTH = 20
 _MOST_NAMES = 10

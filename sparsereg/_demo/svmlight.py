@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.datasets import load_svmlight_file
 from sklearn.preprocessing import MaxAbsScaler
 
-from .console import Console
-from .table import open_text
-from .task import InputError, Task, TaskOptions, check_rows, encode_target, hold_out
+from sparsereg._demo.console import Console
+from sparsereg._demo.table import open_text
+from sparsereg._demo.task import InputError, Task, TaskOptions, check_rows, encode_target, hold_out
 
 _LINE = re.compile(r"[-+.\deE]+(\s+qid:\d+)?(\s+\d+:\S+)+\s*(#.*)?")
 

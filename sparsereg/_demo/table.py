@@ -13,9 +13,16 @@ from typing import TextIO
 
 import numpy as np
 
-from .columns import Column, as_numbers, is_missing, table_feature_names, table_features, understand
-from .console import Console
-from .task import InputError, Task, TaskOptions, check_rows, encode_target, hold_out
+from sparsereg._demo.columns import (
+    Column,
+    as_numbers,
+    is_missing,
+    table_feature_names,
+    table_features,
+    understand,
+)
+from sparsereg._demo.console import Console
+from sparsereg._demo.task import InputError, Task, TaskOptions, check_rows, encode_target, hold_out
 
 _SEPARATORS = ",;\t|"
 

@@ -90,10 +90,6 @@ class Task:
         """Whether the target is one of two classes."""
         return self.labels is not None
 
-    def rows(self, index: np.ndarray) -> Any:
-        """Return the rows of X with that index."""
-        return [self.X[i] for i in index] if isinstance(self.X, list) else self.X[index]
-
     def folds(self) -> BaseCrossValidator:
         """Return how the training rows are split to choose alpha."""
         if self.groups is not None:

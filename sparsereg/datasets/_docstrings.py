@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._cleaning import REMOVABLE, clean
+from sparsereg.datasets._cleaning import REMOVABLE, clean
 
 PACKAGES = ("python", "numpy", "scipy", "sklearn")
 

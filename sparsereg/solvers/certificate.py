@@ -26,7 +26,8 @@ __all__ = ["Certificate", "certificate"]
 
 Array = np.ndarray
 
-# Unpenalised gradients below this fraction of the largest null gradient count as polished to zero.
+# Gradients of costless weights below this fraction of the largest null gradient count as polished to zero: projecting
+# the dual point orthogonal to their columns would make them so, and move the bound by the square of that.
 _POLISHED = 1e-9
 
 
@@ -77,8 +78,8 @@ def _duality_gap(
     """Return the smallest bound that applies."""
     penalty = problem.penalty
     u = -z
-    if penalty.unpenalised is not None and penalty.unpenalised.any():
-        u = np.where(penalty.unpenalised & (np.abs(z) <= _POLISHED * unit), 0.0, u)
+    if penalty.costless is not None:
+        u = np.where(penalty.costless & (np.abs(z) <= _POLISHED * unit), 0.0, u)
     conjugate = penalty.conjugate(u)
     if conjugate is None:
         return np.nan

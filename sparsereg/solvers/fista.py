@@ -42,7 +42,7 @@ def fista(
     >>> fista(Problem.from_data(np.eye(3), [3.0, 0.0, 0.1], alpha=0.1, fit_intercept=False)).coef.round(6)
     array([2.7, 0. , 0. ])
     """
-    journal = Journal(problem, tol, callback)
+    journal = Journal(problem, tol, callback, patience=200)
     w, b, eta = journal.start(start)
     free = unpenalised_columns(problem)
     v, b_v, eta_v = w.copy(), b, eta.copy()

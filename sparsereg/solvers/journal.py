@@ -11,12 +11,14 @@ import numpy as np
 from sparsereg.solvers.certificate import Certificate
 from sparsereg.solvers.null_model import null_model
 from sparsereg.solvers.problem import Problem, Progress, Record, Solution
+from sparsereg.solvers.recession import has_no_minimum
 
 __all__ = ["Journal"]
 
 Array = np.ndarray
 
 _HISTORY = 1000
+_EPS = np.finfo(np.float64).eps
 
 
 class Journal:
@@ -24,15 +26,19 @@ class Journal:
 
     The unit of the tolerance is ``P_null - inf F``, half the null deviance per unit weight: it has no units and is
     positive for every loss. Where no gap exists, violations are measured against the largest gradient of the null
-    model.
+    model. A run is given up after `patience` outer iterations in a row without any progress.
     """
 
-    def __init__(self, problem: Problem, tol: float, callback: Callable[[Progress], None] | None):
+    def __init__(
+        self, problem: Problem, tol: float, callback: Callable[[Progress], None] | None, patience: int = 5
+    ):
         self.problem = problem
         self.tol = tol
         self.callback = callback
         self.history: deque[Record] = deque(maxlen=_HISTORY)
         self.n_iter = 0
+        self.idle = 0
+        self.patience = patience
         self.n_epochs = 0
         self._set, self._epochs, self._step = 0, 0, 0.0
         self._began = time.perf_counter()
@@ -70,24 +76,35 @@ class Journal:
             time.perf_counter() - self._began,
         )
         self._epochs = 0
+        self._watch(record)
         self.history.append(record)
         if self.callback is not None:
             self.callback(Progress(record, w, b))
         return self._verdict(cert)
 
+    def _watch(self, record: Record) -> None:
+        """Count the iterations in a row that brought neither objective nor gap nor violation down."""
+        if self.history:
+            last = self.history[-1]
+            fell = last.objective - record.objective > 4.0 * _EPS * abs(last.objective)
+            closer = record.gap < 0.9 * last.gap or record.violation < 0.9 * last.violation
+            self.idle = 0 if fell or closer else self.idle + 1
+
     def _verdict(self, cert: Certificate) -> str:
         # A constant target has the null model as its answer and a unit of (nearly) zero: rounding must do.
-        floor = 64.0 * np.finfo(np.float64).eps
+        floor = 64.0 * _EPS
         if cert.gap <= self.tol * self.scale + floor * floor * max(1.0, abs(cert.objective)):
             return "converged"
         if np.isnan(cert.gap) and cert.violation <= self.tol * self.unit:
             return "stationary"
         if cert.violation <= floor * min(self.tol, 1.0) * self.unit:
             return "converged"
-        return ""
+        return "stalled" if self.idle >= self.patience else ""
 
     def solution(self, w: Array, b: float, cert: Certificate, status: str) -> Solution:
         """Freeze the result."""
+        if has_no_minimum(self.problem, w, b):
+            status, cert = "no_finite_minimum", cert._replace(gap=np.nan)
         used = np.flatnonzero(w)
         design = self.problem.design
         return Solution(

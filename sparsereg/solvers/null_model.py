@@ -97,7 +97,7 @@ def polish_intercept(problem: Problem, eta: Array) -> float:
     return t
 
 
-def floored(problem: Problem, h: Array, share: float = 1e-6) -> Array:
+def floored(problem: Problem, h: Array) -> Array:
     """Return the curvature, no sample below a small share of the largest, so that no direction is flat.
 
     Huber and squared hinge have samples without curvature; a saturated logistic has next to none.
@@ -108,4 +108,4 @@ def floored(problem: Problem, h: Array, share: float = 1e-6) -> Array:
     largest = np.max(np.divide(h, s, out=np.zeros_like(h), where=s > 0.0))
     if not np.isfinite(largest) or largest <= 0.0:
         largest = 1.0
-    return np.maximum(h, share * largest * s)
+    return np.maximum(h, problem.loss.curvature_floor * largest * s)

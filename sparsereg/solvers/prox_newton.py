@@ -19,6 +19,7 @@ from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
+from sparsereg.solvers.recession import separates
 from sparsereg.solvers.quadratic import QuadraticModel, Step, use_gram
 from sparsereg.solvers.working_set import working_set
 
@@ -64,18 +65,16 @@ class _Run:
             z = problem.design.rmatvec(g)
             cert = certificate(problem, self.w, self.eta, g, z, journal.unit)
             status = journal.note(cert, self.w, self.b)
-            if status:
+            if status or separates(problem, self.w, self.b):
                 break
             if journal.n_iter >= max_iter:
                 status = "max_iter"
                 break
             columns = self._working_set(cert)
             self._schedule(cert)
-            if not self._newton_steps(columns, g, h, z, self.inner * cert.violation):
-                if self.inner <= 1e-4:
-                    status = "stalled"
-                    break
-                self.inner *= 0.01
+            # Below rounding a sub-problem would never end.
+            accuracy = max(self.inner * cert.violation, 1e-15 * journal.unit)
+            self._newton_steps(columns, g, h, z, accuracy)
             self._refresh()
         return journal.solution(self.w, self.b, cert, status)
 
@@ -100,30 +99,29 @@ class _Run:
     def _schedule(self, cert: Certificate) -> None:
         """Tie the accuracy of the sub-problem to what is left: loose while columns are missing, tight at the end."""
         target = self.journal.tol * self.journal.scale
+        self.inner = 0.3 if self.journal.idle == 0 else 1e-3
         if np.isfinite(cert.gap) and cert.gap > 0.0:
-            self.inner = float(np.clip(0.3 * target / cert.gap, 0.01, 0.3))
+            self.inner = min(self.inner, float(np.clip(0.3 * target / cert.gap, 0.01, 0.3)))
 
-    def _newton_steps(self, columns: Array, g: Array, h: Array, z: Array, tol: float) -> bool:
-        """Take Newton steps on one working set until its violation is down; return whether anything moved."""
+    def _newton_steps(self, columns: Array, g: Array, h: Array, z: Array, tol: float) -> None:
+        """Take Newton steps on one working set until its violation is down."""
         problem = self.problem
         if problem.loss.quadratic:
             step = self.model.minimise(self.w, g, h, z, columns, tol)
-            return self._accept(step, 1.0)
-        moved = False
+            self._accept(step, 1.0)
+            return
         z = z.copy()
         for _ in range(_NEWTON_STEPS):
             step = self.model.minimise(self.w, g, floored(problem, h), z, columns, tol)
             t = self._search(step, g)
             if t == 0.0 or not self._accept(step, t):
                 break
-            moved = True
             self.w, self.b, self.eta = polish(problem, self.w, self.b, self.eta, self.free[:0])
             g, h = problem.gradient_hessian(self.eta)
             z[columns] = problem.design.dot(columns, g)
             left = problem.penalty.take(columns).violation(self.w[columns], z[columns])
             if left.max(initial=0.0) <= tol:
                 break
-        return moved
 
     def _search(self, step: Step, g: Array) -> float:
         """Return how far to go along a step."""

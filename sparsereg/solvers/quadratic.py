@@ -18,10 +18,10 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from sparsereg.solvers._kernels.features import cd_features
-from sparsereg.solvers._kernels.gram import gram_features
 from sparsereg.solvers.design import Design
+from sparsereg.solvers.gram_descent import solve_gram
 from sparsereg.solvers.problem import Problem
+from sparsereg.solvers.residual_descent import Moments, solve_residual
 
 __all__ = ["QuadraticModel", "Step", "newton_direction"]
 
@@ -29,10 +29,8 @@ Array = np.ndarray
 
 _MAX_GRAM = 6000  # columns: 288 MB
 _MAX_DIRECT = 1000  # columns: beyond, conjugate gradients beat the factorisation and its memory
-_EPOCHS = 10  # of coordinate descent between two Newton steps, or two looks at the clock
-_ANDERSON = 5  # iterates that are extrapolated
+_PATIENCE = 300  # residual epochs before a Gram matrix is built after all: strongly correlated columns
 _MAX_EPOCHS = 20_000
-_NO_WEIGHTS = np.empty(0)
 
 
 class Step(NamedTuple):
@@ -71,12 +69,29 @@ class QuadraticModel:
             G, mean = self._grown_gram(columns, h, sum_h)
             new, epochs = solve_gram(G, z, w, penalty.kernel_arguments(), tol)
         else:
-            new, epochs, mean = _solve_residual(problem, columns, w, g, h, sum_h, penalty.kernel_arguments(), tol)
+            new, epochs, mean = self._descend(columns, w, g, h, sum_h, z, tol)
         d = new - w
         moved = np.flatnonzero(d)
         delta_eta = design.times(columns[moved], d[moved])
         delta_b = -float(mean @ d) if problem.fit_intercept else 0.0
         return Step(columns, new, d, delta_eta, delta_b, epochs)
+
+    def _descend(
+        self, columns: Array, w: Array, g: Array, h: Array, sum_h: float, z: Array, tol: float
+    ) -> tuple[Array, int, Array]:
+        """Return minimiser, epochs and means by the residual regime; where it crawls, the Gram regime takes over."""
+        design, kernel = self.problem.design, self.problem.penalty.take(columns).kernel_arguments()
+        mean, curvature = design.moments(columns, h, sum_h, self.problem.fit_intercept)
+        curvature[flat_columns(curvature, mean, sum_h)] = 0.0
+        held = design.kernel_columns(columns, mean, np.sqrt(curvature / sum_h))
+        affordable = len(columns) <= _MAX_GRAM
+        limit = _PATIENCE if affordable else _MAX_EPOCHS
+        new, epochs, done = solve_residual(held, Moments(mean, curvature, sum_h), w, g, h, kernel, tol, limit)
+        if affordable and not done:
+            G, mean = self._grown_gram(columns, h, sum_h)
+            new, more = solve_gram(G, z + G @ (new - w), new, kernel, tol)
+            epochs += more
+        return new, epochs, mean
 
     def _known(self, columns: Array) -> int:
         """Return how many of the columns, from the first on, the kept Gram matrix covers."""
@@ -93,6 +108,7 @@ class QuadraticModel:
         G[:known, :known] = self._gram[:known, :known]
         mean = design_mean(self.problem, columns, h, sum_h)
         self.problem.design.gram(columns, h, mean, known, G)
+        _silence(G, flat_columns(G.diagonal(), mean, sum_h))
         self.columns, self._gram, self._mean = columns, G, mean
         return G, mean
 
@@ -115,6 +131,17 @@ def design_mean(problem: Problem, columns: Array, h: Array, sum_h: float) -> Arr
     return problem.design.dot(columns, h) / sum_h
 
 
+def flat_columns(curvature: Array, mean: Array, sum_h: float) -> Array:
+    """Return the columns that are constant to rounding: their centred curvature is noise, to divide by it absurd."""
+    return np.flatnonzero(curvature <= 1e-14 * sum_h * mean * mean)
+
+
+def _silence(G: Array, columns: Array) -> None:
+    if len(columns):
+        G[columns, :] = 0.0
+        G[:, columns] = 0.0
+
+
 def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array, l2: Array) -> Array:
     """Return ``-(X' H X + diag(l2))^-1 gradient`` on some columns, the intercept minimised out."""
     design, k = problem.design, len(columns)
@@ -123,9 +150,12 @@ def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array
     if k <= _MAX_DIRECT:
         G = np.empty((k, k))
         design.gram(columns, h, mean, 0, G)
+        _silence(G, flat_columns(G.diagonal(), mean, sum_h))
         G[np.diag_indices(k)] += l2
         return -_solve_semidefinite(G, gradient)
-    curvature = design.moments(columns, h, sum_h, problem.fit_intercept)[1] + l2
+    mean, curvature = design.moments(columns, h, sum_h, problem.fit_intercept)
+    curvature[flat_columns(curvature, mean, sum_h)] = 0.0
+    curvature += l2
     # A column without curvature does not move.
     inverse = np.divide(1.0, curvature, out=np.zeros(k), where=curvature > 0.0)
 
@@ -156,133 +186,3 @@ def _solve_semidefinite(G: Array, b: Array) -> Array:
     values, vectors = np.linalg.eigh(G)
     keep = values > 1e-13 * values[-1]
     return vectors[:, keep] @ ((b @ vectors[:, keep]) / values[keep])
-
-
-def solve_gram(G: Array, z: Array, w: Array, kernel: tuple[Array, ...], tol: float) -> tuple[Array, int]:
-    """Return the minimiser and the number of epochs: coordinate descent, with a Newton step now and then.
-
-    Coordinate descent finds the support and its signs in a few epochs and then crawls along correlated columns;
-    there the support's own linear system ends the work. A Newton step on ``k`` of them costs about ``k^3 / 3`` at the
-    speed of BLAS-3, which buys some ``k / 50`` epochs: as many are done in between.
-    """
-    l1, l2, lower, upper = kernel
-    w, gradient = w.copy(), z.copy()
-    everything = np.arange(len(w))
-    epochs = 0
-    while epochs < _MAX_EPOCHS:
-        batch = max(_EPOCHS, np.count_nonzero(w) // 50)
-        done, change = gram_features(G, gradient, w, l1, l2, lower, upper, everything, batch, tol)
-        epochs += done
-        if change <= tol:
-            break
-        _newton_on_support(G, gradient, w, kernel)
-    return w, epochs
-
-
-def _newton_on_support(G: Array, gradient: Array, w: Array, kernel: tuple[Array, ...]) -> None:
-    """Minimise over the support with its signs held, as far as that goes; update ``w`` and ``gradient`` in place."""
-    l1, l2, lower, upper = kernel
-    free = (w > lower) & (w < upper) & ((w != 0.0) | (l1 == 0.0))
-    A = np.flatnonzero(free & (G.diagonal() + l2 > 0.0))
-    if not 0 < len(A) <= 4000:
-        return
-    sign = np.sign(w[A]) * (l1[A] > 0.0)
-    G_A = G[np.ix_(A, A)]
-    slope = gradient[A] + l2[A] * w[A] + l1[A] * sign
-    system = G_A.copy()
-    # The shift keeps duplicated columns solvable; the line search below makes any direction safe.
-    system[np.diag_indices(len(A))] += l2[A] + 1e-12 * G_A.diagonal().max()
-    try:
-        d = -cho_solve(cho_factor(system, overwrite_a=True, check_finite=False), slope, check_finite=False)
-    except np.linalg.LinAlgError:
-        return
-    old = w[A]
-    # The projected step first: weights that would change sign stop at zero, those that would leave the box at its wall.
-    new = old + d
-    new[new * sign < 0.0] = 0.0
-    new = np.clip(new, lower[A], upper[A])
-    for attempt in range(2):
-        move = new - old
-        G_move = G_A @ move
-        gain = slope @ move + 0.5 * (move @ G_move + (l2[A] * move) @ move)
-        if gain < 0.0 or attempt:
-            break
-        # Then as far as all signs hold: there the model is the quadratic that was minimised, so it must fall.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            to_zero = np.where((d * sign < 0.0), -old / d, np.inf)
-            to_wall = np.where(d > 0.0, (upper[A] - old) / d, np.where(d < 0.0, (lower[A] - old) / d, np.inf))
-        t = min(1.0, float(to_zero.min()), float(to_wall.min()))
-        new = np.clip(old + t * d, lower[A], upper[A])
-        new[to_zero <= t] = 0.0
-    if gain < 0.0:
-        w[A] = new
-        gradient += G[:, A] @ move
-
-
-def _solve_residual(
-    problem: Problem, columns: Array, w: Array, g: Array, h: Array, sum_h: float, kernel: tuple[Array, ...], tol: float
-) -> tuple[Array, int, Array]:
-    """Return minimiser, number of epochs and column means: coordinate descent on the residual, extrapolated."""
-    design = problem.design
-    mean, curvature = design.moments(columns, h, sum_h, problem.fit_intercept)
-    sd = np.sqrt(curvature / sum_h)
-    data, rows, starts, at, centred = design.kernel_columns(columns, mean, sd)
-    lazy_mean = np.zeros_like(mean) if centred else mean
-    uniform = h[0] if (h == h[0]).all() else 0.0
-    weights = _NO_WEIGHTS if uniform else h
-    w, q, s = w.copy(), -g, 0.0
-    everything = np.arange(len(columns))
-    epochs = 0
-    run = (weights, uniform, sum_h, lazy_mean, curvature, *kernel)
-    while epochs < _MAX_EPOCHS:
-        # One epoch over everything, then a few over the support, whose iterates are extrapolated.
-        done, change, s = cd_features(data, rows, starts, at, everything, w, q, s, *run, 1, tol)
-        epochs += done
-        if change <= tol:
-            break
-        support = np.flatnonzero((w != 0.0) | (kernel[0] == 0.0))
-        trail_w, trail_q = [w[support]], [q - h * (s / sum_h)]
-        for _ in range(_ANDERSON):
-            done, change, s = cd_features(data, rows, starts, at, support, w, q, s, *run, 1, tol)
-            epochs += done
-            trail_w.append(w[support])
-            trail_q.append(q - h * (s / sum_h))
-            if change <= tol:
-                break
-        else:
-            better = _extrapolate(trail_w, trail_q, h, support, kernel)
-            if better is not None:
-                w[support], q = better
-                s = 0.0
-    return w, epochs, mean
-
-
-def _extrapolate(
-    trail_w: list[Array], trail_q: list[Array], h: Array, support: Array, kernel: tuple[Array, ...]
-) -> tuple[Array, Array] | None:
-    """Return Anderson's combination of the last iterates if its objective is lower, else None.
-
-    ``c`` minimises ``|U c|`` over ``sum c = 1`` with the differences of iterates as columns of ``U``; the residual is
-    affine in ``w``, so it is combined alike. Q. Bertrand and M. Massias, *Anderson acceleration of coordinate
-    descent*, AISTATS 2021.
-    """
-    l1, l2, lower, upper = (a[support] for a in kernel)
-    U = np.diff(np.array(trail_w), axis=0)
-    gram = U @ U.T
-    try:
-        c = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), np.ones(len(gram)))
-    except np.linalg.LinAlgError:
-        return None
-    if not abs(c.sum()) > 0.0:
-        return None
-    c /= c.sum()
-    w = c @ np.array(trail_w[1:])
-    if (w < lower).any() or (w > upper).any():
-        return None
-    q = c @ np.array(trail_q[1:])
-
-    def value(w: Array, q: Array) -> float:
-        rr = np.divide(q * q, h, out=np.zeros_like(q), where=h > 0.0)
-        return 0.5 * float(rr.sum()) + float(np.abs(w) @ l1 + 0.5 * ((w * w) @ l2))
-
-    return (w, q) if value(w, q) < value(trail_w[-1], trail_q[-1]) else None

@@ -60,7 +60,9 @@ def cd_features(
             for visit in range(order.shape[0]):
                 k = order[visit]
                 a = curvature[k] + l2[k]
-                if a <= 0.0:
+                if a <= 0.0:  # a flat column changes nothing: what it costs must go
+                    if l1[k] > 0.0:
+                        w[k] = 0.0
                     continue
                 start = starts[columns[k]]
                 size = starts[columns[k] + 1] - start

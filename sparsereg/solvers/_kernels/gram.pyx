@@ -36,7 +36,9 @@ def gram_features(
             for visit in range(order.shape[0]):
                 k = order[visit]
                 a = G[k, k] + l2[k]
-                if a <= 0.0:
+                if a <= 0.0:  # a flat column changes nothing: what it costs must go
+                    if l1[k] > 0.0:
+                        w[k] = 0.0
                     continue
                 new = prox_step(G[k, k] * w[k] - gradient[k], a, l1[k], lower[k], upper[k])
                 d = new - w[k]

@@ -1,0 +1,83 @@
+"""Coordinate descent on a Gram matrix, with Newton steps on the support."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from sparsereg.solvers._kernels.gram import gram_features
+
+__all__ = ["solve_gram"]
+
+Array = np.ndarray
+
+_EPOCHS = 10  # of coordinate descent between two Newton steps, at least
+_MAX_EPOCHS = 20_000
+_PATIENCE = 64  # times as many epochs between Newton steps, at most
+_MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
+
+
+def solve_gram(G: Array, z: Array, w: Array, kernel: tuple[Array, ...], tol: float) -> tuple[Array, int]:
+    """Return the minimiser and the number of epochs: coordinate descent, with a Newton step now and then.
+
+    Coordinate descent finds the support and its signs in a few epochs and then crawls along correlated columns;
+    there the support's own linear system ends the work. A Newton step on ``k`` of them costs about ``k^3 / 3`` at the
+    speed of BLAS-3, which buys some ``k / 50`` epochs: as many are done in between.
+    """
+    l1, l2, lower, upper = kernel
+    w, gradient = w.copy(), z.copy()
+    everything = np.arange(len(w))
+    epochs, patience = 0, 1
+    while epochs < _MAX_EPOCHS:
+        batch = patience * max(_EPOCHS, np.count_nonzero(w) // 50)
+        done, change = gram_features(G, gradient, w, l1, l2, lower, upper, everything, batch, tol)
+        epochs += done
+        if change <= tol:
+            break
+        # A support larger than the rank has no Newton step to speak of: leave it to coordinate descent for longer.
+        patience = 1 if _newton_on_support(G, gradient, w, kernel) else min(2 * patience, _PATIENCE)
+    return w, epochs
+
+
+def _newton_on_support(G: Array, gradient: Array, w: Array, kernel: tuple[Array, ...]) -> bool:
+    """Minimise over the support with its signs held, as far as that goes; update ``w`` and ``gradient`` in place.
+
+    Returns whether the step went all the way (weights that change sign stopping at zero).
+    """
+    l1, l2, lower, upper = kernel
+    free = (w > lower) & (w < upper) & ((w != 0.0) | (l1 == 0.0))
+    A = np.flatnonzero(free & (G.diagonal() + l2 > 0.0))
+    if not 0 < len(A) <= _MAX_SUPPORT:
+        return False
+    sign = np.sign(w[A]) * (l1[A] > 0.0)
+    G_A = G[np.ix_(A, A)]
+    slope = gradient[A] + l2[A] * w[A] + l1[A] * sign
+    system = G_A.copy()
+    # The shift keeps duplicated columns solvable; the line search below makes any direction safe.
+    system[np.diag_indices(len(A))] += l2[A] + 1e-12 * G_A.diagonal().max()
+    try:
+        d = -cho_solve(cho_factor(system, overwrite_a=True, check_finite=False), slope, check_finite=False)
+    except np.linalg.LinAlgError:
+        return False
+    old = w[A]
+    # The projected step first: weights that would change sign stop at zero, those that would leave the box at its wall.
+    new = old + d
+    new[new * sign < 0.0] = 0.0
+    new = np.clip(new, lower[A], upper[A])
+    for attempt in range(2):
+        move = new - old
+        G_move = G_A @ move
+        gain = slope @ move + 0.5 * (move @ G_move + (l2[A] * move) @ move)
+        if gain < 0.0 or attempt:
+            break
+        # Then as far as all signs hold: there the model is the quadratic that was minimised, so it must fall.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            to_zero = np.where((d * sign < 0.0), -old / d, np.inf)
+            to_wall = np.where(d > 0.0, (upper[A] - old) / d, np.where(d < 0.0, (lower[A] - old) / d, np.inf))
+        t = min(1.0, float(to_zero.min()), float(to_wall.min()))
+        new = np.clip(old + t * d, lower[A], upper[A])
+        new[to_zero <= t] = 0.0
+    if gain < 0.0:
+        w[A] = new
+        gradient += G[:, A] @ move
+    return attempt == 0 and gain < 0.0

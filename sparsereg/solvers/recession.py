@@ -1,0 +1,88 @@
+r"""No finite minimum: directions along which the loss falls for ever and nothing stops it.
+
+A direction ``d`` of the unpenalised weights (and the intercept) recedes if no sample's loss ever grows along ``X d``
+and some falls: then the objective has an infimum but no minimum. For the logistic loss these are the directions that
+separate the classes (A. Albert and J. Anderson, *On the existence of maximum likelihood estimates in logistic
+regression models*, Biometrika 71 (1984)); for a Poisson loss, those that lower only samples with target zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.optimize import linprog
+
+from sparsereg.solvers.problem import Problem
+
+__all__ = ["has_no_minimum", "separates"]
+
+Array = np.ndarray
+
+_LARGEST_PROGRAM = 2_000_000  # entries: the linear program stays within seconds
+_VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good as lost to a receding direction
+
+
+def separates(problem: Problem, w: Array, b: float) -> bool:
+    """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights. Costs a product."""
+    free = _free(problem)
+    bounds = problem.loss.recession(problem.y) if len(free) else None
+    if bounds is None or not w.any():
+        return False
+    only_free = np.zeros_like(w)
+    only_free[free] = w[free]
+    if not np.array_equal(only_free, w):
+        return False
+    v = problem.design.matvec(w) + (b if problem.fit_intercept else 0.0)
+    used = problem.weights > 0.0
+    low, high = bounds
+    return bool(((v >= low) & (v <= high))[used].all() and np.abs(v[used]).min() > 0.0)
+
+
+def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
+    """Whether some direction recedes: the point itself, or what a linear program finds.
+
+    The program is asked only where the point is suspicious: the derivative of some sample that may recede has vanished.
+    """
+    free = _free(problem)
+    bounds = problem.loss.recession(problem.y) if len(free) else None
+    if bounds is None:
+        return False
+    if separates(problem, w, b):
+        return True
+    low, high = bounds
+    g, _ = problem.loss.gradient_hessian(problem.y, problem.eta(w, b))
+    may = (problem.weights > 0.0) & ((low < 0.0) | (high > 0.0))
+    if not (may & (np.abs(g) < _VANISHED)).any() or problem.design.entries(len(free)) > _LARGEST_PROGRAM:
+        return False
+    return _program_finds(problem, free, low, high)
+
+
+def _free(problem: Problem) -> Array:
+    """Return the columns without cost and without bounds."""
+    costless = problem.penalty.costless
+    if costless is None:
+        return np.empty(0, dtype=np.int64)
+    low, high = problem.penalty.box
+    return np.flatnonzero(costless & np.isinf(low) & np.isinf(high))
+
+
+def _program_finds(problem: Problem, free: Array, low: Array, high: Array) -> bool:
+    """Maximise the total recession over directions in a unit box: zero if and only if there is none."""
+    used = problem.weights > 0.0
+    X = sp.csr_array(problem.design.dense_columns(free)[used])
+    if problem.fit_intercept:
+        X = sp.hstack([X, np.ones((X.shape[0], 1))], format="csr")
+    low, high = low[used], high[used]
+    held = (low == 0.0) & (high == 0.0)
+    sign = np.where(high > 0.0, 1.0, -1.0)
+    upward = sp.diags_array(sign) @ X  # each row must be >= 0, the sum as large as possible
+    result = linprog(
+        -np.asarray(upward[~held].sum(axis=0)).ravel(),
+        A_ub=-upward[~held],
+        b_ub=np.zeros(int((~held).sum())),
+        A_eq=X[held] if held.any() else None,
+        b_eq=np.zeros(int(held.sum())) if held.any() else None,
+        bounds=(-1.0, 1.0),
+        options={"time_limit": 10.0},
+    )
+    return bool(result.status == 0 and -result.fun > 1e-7 * max(1.0, np.abs(X).max()))

@@ -1,0 +1,99 @@
+"""Coordinate descent on the residual, with Anderson extrapolation: O(entries) per epoch and no matrix to build."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparsereg.solvers._kernels.features import cd_features
+from sparsereg.solvers.design import KernelColumns
+
+__all__ = ["Moments", "solve_residual"]
+
+Array = np.ndarray
+
+_ANDERSON = 5  # iterates that are extrapolated
+_NO_WEIGHTS = np.empty(0)
+
+
+class Moments(NamedTuple):
+    """Weighted means and centred curvatures of the columns of a working set, and the total weight."""
+
+    mean: Array
+    curvature: Array
+    sum_h: float
+
+
+def solve_residual(
+    columns: KernelColumns,
+    moments: Moments,
+    w: Array,
+    g: Array,
+    h: Array,
+    kernel: tuple[Array, ...],
+    tol: float,
+    max_epochs: int,
+) -> tuple[Array, int, bool]:
+    """Return the minimiser of the quadratic sub-problem, the number of epochs, and whether `tol` was reached.
+
+    One epoch over everything, then a few over the support, whose iterates are extrapolated.
+    """
+    data, rows, starts, at, centred = columns
+    mean, curvature, sum_h = moments
+    uniform = h[0] if (h == h[0]).all() else 0.0
+    run = (_NO_WEIGHTS if uniform else h, uniform, sum_h, np.zeros_like(mean) if centred else mean, curvature, *kernel)
+    w, q, s = w.copy(), -g, 0.0
+    everything = np.arange(len(w))
+    epochs = 0
+    while epochs < max_epochs:
+        done, change, s = cd_features(data, rows, starts, at, everything, w, q, s, *run, 1, tol)
+        epochs += done
+        if change <= tol:
+            return w, epochs, True
+        support = np.flatnonzero((w != 0.0) | (kernel[0] == 0.0))
+        trail_w, trail_q = [w[support]], [q - h * (s / sum_h)]
+        for _ in range(_ANDERSON):
+            done, change, s = cd_features(data, rows, starts, at, support, w, q, s, *run, 1, tol)
+            epochs += done
+            trail_w.append(w[support])
+            trail_q.append(q - h * (s / sum_h))
+            if change <= tol:
+                break
+        else:
+            better = _extrapolate(trail_w, trail_q, h, [a[support] for a in kernel])
+            if better is not None:
+                w[support], q = better
+                s = 0.0
+    return w, epochs, False
+
+
+def _extrapolate(
+    trail_w: list[Array], trail_q: list[Array], h: Array, kernel: list[Array]
+) -> tuple[Array, Array] | None:
+    """Return Anderson's combination of the last iterates if its objective is lower, else None.
+
+    ``c`` minimises ``|U c|`` over ``sum c = 1`` with the differences of iterates as columns of ``U``; the residual is
+    affine in ``w``, so it is combined alike. Q. Bertrand and M. Massias, *Anderson acceleration of coordinate
+    descent*, AISTATS 2021.
+    """
+    l1, l2, lower, upper = kernel
+    U = np.diff(np.array(trail_w), axis=0)
+    gram = U @ U.T
+    try:
+        c = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), np.ones(len(gram)))
+    except np.linalg.LinAlgError:
+        return None
+    if not abs(c.sum()) > 0.0:
+        return None
+    c /= c.sum()
+    w = c @ np.array(trail_w[1:])
+    if (w < lower).any() or (w > upper).any():
+        return None
+    q = c @ np.array(trail_q[1:])
+
+    def value(w: Array, q: Array) -> float:
+        rr = np.divide(q * q, h, out=np.zeros_like(q), where=h > 0.0)
+        return 0.5 * float(rr.sum()) + float(np.abs(w) @ l1 + 0.5 * ((w * w) @ l2))
+
+    return (w, q) if value(w, q) < value(trail_w[-1], trail_q[-1]) else None
