@@ -9,6 +9,7 @@ can take; ``f*(v) = sup_eta v eta - f(eta)`` the convex conjugate, which turns a
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -234,8 +235,7 @@ class Poisson(_LogLinkLoss):
 
     def check_target(self, y: Array) -> Array:
         """Require values >= 0, not all zero."""
-        _require(y, y >= 0.0, self._name(), "values >= 0")
-        return _require_some(y, y > 0.0, self._name())
+        return _require_counts(y, self._name())
 
 
 class Gamma(_LogLinkLoss):
@@ -301,6 +301,7 @@ class Tweedie(_LogLinkLoss):
 
     def _edge(self) -> Loss | None:
         """Return the loss that stands at the two ends of the range of `power`."""
+        _require_number("power", self.power)
         if not 1.0 <= self.power <= 2.0:
             raise ValueError(f"power must lie in [1, 2], where the loss is convex; got {self.power!r}")
         return {1.0: Poisson(), 2.0: Gamma()}.get(self.power)
@@ -340,7 +341,9 @@ class Tweedie(_LogLinkLoss):
 
     def check_target(self, y: Array) -> Array:
         """Require values >= 0, not all zero (``power=2``: > 0)."""
-        return (self._edge() or Poisson()).check_target(y)
+        if isinstance(self._edge(), Gamma):
+            return Gamma().check_target(y)
+        return _require_counts(y, self._name())
 
 
 class Huber(Loss):
@@ -393,8 +396,9 @@ class Huber(Loss):
 
     def check_target(self, y: Array) -> Array:
         """Require a positive `delta`; any ``y`` will do."""
-        if not self.delta > 0.0:
-            raise ValueError(f"delta must be > 0; got {self.delta!r}")
+        _require_number("delta", self.delta)
+        if not 0.0 < self.delta < np.inf:
+            raise ValueError(f"delta must be > 0 and finite; got {self.delta!r}")
         return y
 
 
@@ -474,11 +478,17 @@ def _times(y: Array, x: Array) -> Array:
 def _require(y: Array, good: Array, name: str, allowed: str) -> Array:
     if not good.all():
         bad = int(np.argmin(good))
-        raise ValueError(f"y must hold {allowed} for the loss {name}; y[{bad}] is {y[bad]!r}")
+        raise ValueError(f"y must hold {allowed} for the loss {name}; y[{bad}] is {float(y[bad])!r}")
     return y
 
 
-def _require_some(y: Array, good: Array, name: str) -> Array:
-    if not good.any():
+def _require_counts(y: Array, name: str) -> Array:
+    _require(y, y >= 0.0, name, "values >= 0")
+    if not y.any():
         raise ValueError(f"y must hold a value > 0 for the loss {name}: with all zero there is no finite minimum")
     return y
+
+
+def _require_number(name: str, value: object) -> None:
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number; got {value!r} of type {type(value).__name__}")

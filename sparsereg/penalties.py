@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -142,6 +143,8 @@ class SeparablePenalty(BoundPenalty):
     def violation(self, w: Array, z: Array) -> Array:
         """Return the distance of ``-z`` to the subdifferential of ``omega_j`` (and of its bounds) at ``w_j``."""
         slope = z + self.l2 * w  # derivative of all that is smooth
+        if not self.bounded:
+            return np.where(w == 0.0, np.maximum(np.abs(slope) - self.l1, 0.0), np.abs(slope + np.sign(w) * self.l1))
         up = slope + np.where(w < 0.0, -self.l1, self.l1)  # right derivative: moving up gains where it is < 0
         down = slope + np.where(w > 0.0, self.l1, -self.l1)  # left derivative: moving down gains where it is > 0
         gain_up = np.where(w < self.upper, -up, 0.0)
@@ -150,6 +153,8 @@ class SeparablePenalty(BoundPenalty):
 
     def conjugate(self, u: Array) -> Array:
         """Return ``sup_w u w - omega_j(w)`` per weight, inf where it is not finite."""
+        if self.norm:
+            return np.where(np.abs(u) > self.l1, np.inf, 0.0)
         excess = np.maximum(np.abs(u) - self.l1, 0.0)
         reach = self._reach(u)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -163,6 +168,8 @@ class SeparablePenalty(BoundPenalty):
 
         A weight without kink whose conjugate is infinite has ratio inf: no scaling makes it finite.
         """
+        if self.norm:
+            return np.abs(u) / self.l1
         reach = self._reach(u)
         size = np.where(reach > 0.0, np.abs(u), 0.0)
         without_kink = np.where((size > 0.0) & (self.l2 == 0.0) & np.isinf(reach), np.inf, 0.0)
@@ -203,6 +210,11 @@ class SeparablePenalty(BoundPenalty):
     def excluded(self) -> Array:
         """Mask of weights that are held at zero."""
         return (self.lower == 0.0) & (self.upper == 0.0)
+
+    @cached_property
+    def norm(self) -> bool:
+        """Whether it is a weighted L1 norm and nothing else, as nearly always."""
+        return not self.bounded and not self.l2.any() and bool((self.l1 > 0.0).all())
 
     @cached_property
     def costless(self) -> Array | None:
@@ -269,7 +281,18 @@ class _SeparableSpec(Penalty):
     def _strengths(self) -> tuple[float, float]:
         raise NotImplementedError
 
-    def bind(self, alpha, n_features, *, feature_names=None, columns=None, factor=None, scale=None, lower=None, upper=None):
+    def bind(
+        self,
+        alpha,
+        n_features,
+        *,
+        feature_names=None,
+        columns=None,
+        factor=None,
+        scale=None,
+        lower=None,
+        upper=None,
+    ):
         """Return the `SeparablePenalty` ``l1_j = alpha l1 f_j sd_j``, ``l2_j = alpha l2 f_j sd_j^2``."""
         m = n_features if columns is None else len(columns)
         a, b = self._strengths()
@@ -349,6 +372,8 @@ class ElasticNet(_SeparableSpec):
         self.l1_ratio = l1_ratio
 
     def _strengths(self) -> tuple[float, float]:
+        if not isinstance(self.l1_ratio, Real):
+            raise TypeError(f"l1_ratio must be a number; got {self.l1_ratio!r} of type {type(self.l1_ratio).__name__}")
         if not 0.0 <= self.l1_ratio <= 1.0:
             raise ValueError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio!r}")
         return self.l1_ratio, 1.0 - self.l1_ratio
@@ -409,7 +434,7 @@ def _factor_by_name(factor: Mapping, n_features: int, names: Sequence[str] | Non
     if unknown:
         raise ValueError(f"penalty_factor names features that X does not have: {unknown[:5]}")
     f = np.ones(n_features)
-    f[[position[name] for name in factor]] = list(factor.values())
+    f[[position[name] for name in factor]] = _numbers("penalty_factor", list(factor.values()))
     return _factor(f, n_features, None, columns)
 
 
@@ -418,9 +443,9 @@ def _bound(name: str, bound: Any, default: float, n_features: int, columns: Arra
     m = n_features if columns is None else len(columns)
     if bound is None:
         return np.full(m, default)
-    values = np.asarray(bound, dtype=np.float64)
+    values = _numbers(name, bound)
     if values.ndim > 0:
-        values = _vector(name, bound, n_features)
+        values = _vector(name, values, n_features)
         values = values if columns is None else values[columns]
     sign = -1.0 if default < 0.0 else 1.0
     if not (sign * values >= 0.0).all():
@@ -429,8 +454,15 @@ def _bound(name: str, bound: Any, default: float, n_features: int, columns: Arra
     return np.broadcast_to(values, (m,)).astype(np.float64)
 
 
+def _numbers(name: str, values: Any) -> Array:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}") from error
+
+
 def _vector(name: str, values: Any, n_features: int) -> Array:
-    array = np.asarray(values, dtype=np.float64)
+    array = _numbers(name, values)
     if array.shape != (n_features,):
         raise ValueError(f"{name} must have shape ({n_features},), one value per feature; got shape {array.shape}")
     return array

@@ -99,10 +99,7 @@ def table_features(columns: Sequence[Column], n_train: int) -> ColumnTransformer
     Numbers enter as they are and cut into buckets, alone and in pairs, so that a linear model can bend and
     knows that latitude means something else at another longitude. Categories are one-hot, text is tf-idf.
     """
-    of_kind = {
-        kind: [k for k, column in enumerate(columns) if column.kind == kind]
-        for kind in ("number", "category")
-    }
+    of_kind = {kind: [k for k, column in enumerate(columns) if column.kind == kind] for kind in ("number", "category")}
     blocks: list[tuple[str, Any, Any]] = []
     if of_kind["number"]:
         linear = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
@@ -120,9 +117,7 @@ def table_features(columns: Sequence[Column], n_train: int) -> ColumnTransformer
     return ColumnTransformer(blocks, sparse_threshold=1.0, verbose_feature_names_out=False)
 
 
-def table_feature_names(
-    columns: Sequence[Column], fitted: ColumnTransformer, wanted: np.ndarray
-) -> list[str]:
+def table_feature_names(columns: Sequence[Column], fitted: ColumnTransformer, wanted: np.ndarray) -> list[str]:
     """Name the columns of the matrix in words of the table: ``age 20 to 30``, ``region = north``."""
     names: list[str] = []
     for block, transformer, chosen in fitted.transformers_:

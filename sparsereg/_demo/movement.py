@@ -11,7 +11,7 @@ from sparsereg._demo.console import Console
 from sparsereg._demo.task import Task
 from sparsereg.solvers import Problem, Progress, as_design, fista
 
-ITERATIONS = 400
+ITERATIONS = 250
 SHOWN_KEPT = 12
 SHOWN_DROPPED = 18
 
@@ -24,6 +24,8 @@ class Movement:
     ----------
     columns : ndarray of int
         The weights that were followed.
+    kept : ndarray of bool
+        Which of them the fitted L1 model keeps.
     paths : dict of ndarray of shape (n_iterations + 1, n_columns)
         Their values at the start and after each iteration, for each penalty.
     n_nonzero : dict of ndarray of shape (n_iterations + 1,)
@@ -31,6 +33,7 @@ class Movement:
     """
 
     columns: np.ndarray
+    kept: np.ndarray
     paths: dict[str, np.ndarray]
     n_nonzero: dict[str, np.ndarray]
 
@@ -56,7 +59,7 @@ def record_movement(task: Task, matrices: Matrices, results: dict[str, Result], 
             paths[name] = np.array(recorder.paths)
             counts[name] = np.array(recorder.counts)
         result.append(", ".join(f"{name} {count[-1]:,} left" for name, count in counts.items()))
-    return Movement(columns, paths, counts)
+    return Movement(columns, results["L1"].weights[columns] != 0, paths, counts)
 
 
 class _Recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,13 @@ from sparsereg._demo.movement import Movement
 from sparsereg._demo.report import shorten
 from sparsereg._demo.task import Task
 
-_MOST_LABELS = 8
+_MOST_LABELS = 10
 _LABEL_WIDTH = 22
-_KEPT, _DROPPED = "#c1440e", "#8d99ae"
-_TITLES = {"none": "no penalty", "L2": "L2", "L1": "L1"}
-_SAYS = {
-    "none": "weights only grow",
-    "L2": "every weight shrinks, none reaches zero",
-    "L1": "most weights end at exactly zero",
+_KEPT, _DROPPED = "#c1440e", "#7b8ba3"
+_TITLES = {
+    "none": "no penalty: nothing holds the weights",
+    "L2": "L2: weights shrink, none is ever zero",
+    "L1": "L1: most weights become exactly zero",
 }
 
 
@@ -32,28 +32,30 @@ def can_draw() -> bool:
 def save_picture(path: Path, task: Task, matrices: Matrices, movement: Movement) -> None:
     """Save the paths of the weights: above as they are, below their size on a logarithmic scale."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(13, 7.5), layout="constrained", dpi=130)
+    figure = Figure(figsize=(13, 7.5), dpi=130, layout="constrained")
     axes = figure.subplots(2, len(PENALTIES), sharex=True, sharey="row")
-    kept = movement.paths["L1"][-1] != 0
     names = task.feature_names(matrices.features, movement.columns)
-    bottom = _smallest(movement)
-    for k, name in enumerate(PENALTIES):
-        paths = movement.paths[name]
-        _draw_weights(axes[0, k], paths, kept)
-        _draw_sizes(axes[1, k], paths, kept, bottom)
-        count, n = movement.n_nonzero[name][-1], movement.n_nonzero[name].max()
-        axes[0, k].set_title(
-            f"{_TITLES[name]}: {_SAYS[name]}\n{count:,} of {n:,} weights are not zero", fontsize=11
-        )
-        axes[1, k].set_xlabel("iteration")
-    # Only when all panels are drawn is the common scale known.
-    for k, name in enumerate(PENALTIES):
-        axes[0, k].set_xlim(0, 1.3 * len(movement.paths[name]))
-        _label_largest(axes[0, k], movement.paths[name], kept, names)
+    height = 1.15 * max(np.abs(movement.paths[name]).max() for name in ("L2", "L1"))
+    bottom = _smallest(movement.paths["L2"])
+    for (upper, lower), name in zip(axes.T, PENALTIES, strict=True):
+        paths, count = movement.paths[name], movement.n_nonzero[name]
+        _draw_weights(upper, paths, movement.kept)
+        _draw_sizes(lower, paths, movement.kept, bottom)
+        upper.set_title(f"{_TITLES[name]}\n{count[-1]:,} of {count.max():,} are not zero", fontsize=11)
+        lower.set_xlabel("iteration")
+        upper.set(xlim=(0, 1.35 * len(paths)), ylim=(-height, height))
+        upper.set_xticks(np.linspace(0, len(paths) - 1, 6))
+        _label_largest(upper, paths, movement.kept, names)
     axes[0, 0].set_ylabel("weight")
     axes[1, 0].set_ylabel("size of the weight (log scale)")
-    axes[1, 0].set_ylim(bottom=bottom)
+    axes[1, 0].set(yscale="log", ylim=(bottom, 3 * height))
+    legend = [
+        Line2D([], [], color=_KEPT, label="the largest that L1 keeps"),
+        Line2D([], [], color=_DROPPED, label="some that L1 drops (x: exactly zero from here on)"),
+    ]
+    figure.legend(handles=legend, loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(task.question, fontsize=12)
     figure.savefig(path)
 
@@ -63,46 +65,37 @@ def _draw_weights(axis: Any, paths: np.ndarray, kept: np.ndarray) -> None:
     axis.axhline(0, color="black", linewidth=0.6)
     axis.plot(steps, paths[:, ~kept], color=_DROPPED, linewidth=0.9)
     axis.plot(steps, paths[:, kept], color=_KEPT, linewidth=1.4)
-    _plain(axis)
-
-
-def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -> None:
-    """Draw sizes on a logarithmic scale; a line ends in a cross where its weight becomes exactly zero."""
-    steps = np.arange(len(paths))
-    for k in np.argsort(kept):
-        size = np.abs(paths[:, k])
-        color = _KEPT if kept[k] else _DROPPED
-        axis.plot(steps, np.where(size > 0, size, np.nan), color=color, linewidth=1.4 if kept[k] else 0.9)
-        ends = np.flatnonzero((size[:-1] > 0) & (size[1:] == 0))
-        axis.plot(steps[ends + 1], np.full(len(ends), bottom), "x", color=color, clip_on=False, markersize=5)
-    axis.set_yscale("log"); axis.set_xscale("symlog", linthresh=10)
-    _plain(axis)
-
-
-def _plain(axis: Any) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _label_largest(axis: Any, paths: np.ndarray, kept: np.ndarray, names: Any) -> None:
+def _draw_sizes(axis: Any, paths: np.ndarray, kept: np.ndarray, bottom: float) -> None:
+    """Draw sizes for a logarithmic scale, off which zeros fall: a cross where a weight is zero for good."""
+    steps = np.arange(len(paths))
+    for k in np.argsort(kept, kind="stable"):
+        size = np.abs(paths[:, k])
+        color, width = (_KEPT, 1.4) if kept[k] else (_DROPPED, 0.9)
+        axis.plot(steps, np.where(size > 0, size, np.nan), color=color, linewidth=width)
+        last = np.flatnonzero(size)[-1] if size.any() else -1
+        if last + 1 < len(paths):
+            axis.plot([last + 1], [1.12 * bottom], "x", color=color, markersize=5)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _label_largest(axis: Any, paths: np.ndarray, kept: np.ndarray, names: Sequence[str]) -> None:
     """Name the largest weights at the end of their lines, as long as the names do not collide."""
     taken: list[float] = []
-    height = np.ptp(axis.get_ylim())
+    low, high = axis.get_ylim()
     for k in np.argsort(-np.abs(paths[-1]) * kept, kind="stable")[:_MOST_LABELS]:
         value = paths[-1, k]
-        if value != 0 and all(abs(value - other) > 0.055 * height for other in taken):
+        apart = all(abs(value - other) > 0.055 * (high - low) for other in taken)
+        if kept[k] and low < value < high and apart:
             taken.append(value)
-            label = axis.annotate(
-                f" {shorten(names[k], _LABEL_WIDTH)}",
-                (len(paths) - 1, value),
-                fontsize=8,
-                va="center",
-                color=_KEPT,
-            )
-            label.set_in_layout(False)  # the axis makes room; else a long name would squeeze the panels
+            name = f" {shorten(names[k], _LABEL_WIDTH)}"
+            label = axis.text(len(paths) - 1, value, name, fontsize=8, va="center", color=_KEPT)
+            label.set_in_layout(False)  # the axis leaves room; else a long name would squeeze the panels
 
 
-def _smallest(movement: Movement) -> float:
-    """Return the bottom of the logarithmic scale: a thousandth of the largest weight, or what L2 needs."""
-    l2 = np.abs(movement.paths["L2"][-1])
-    largest = max(float(np.abs(path).max()) for path in movement.paths.values())
-    return float(min(largest * 1e-3, l2[l2 > 0].min(initial=largest) / 3))
+def _smallest(l2: np.ndarray) -> float:
+    """Return a bottom of the logarithmic scale below all that L2 does to the weights shown."""
+    size = np.abs(l2)
+    return float(size[size > 0].min(initial=1.0) / 6)

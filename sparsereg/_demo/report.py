@@ -51,9 +51,7 @@ def show_movement(console: Console, task: Task, matrices: Matrices, movement: Mo
         "weight; a blank is exactly zero. Then the last value."
     )
     console.line()
-    kept = [k for k in range(len(movement.columns)) if movement.paths["L1"][-1, k] != 0]
-    dropped = [k for k in range(len(movement.columns)) if movement.paths["L1"][-1, k] == 0]
-    shown = kept[:5] + dropped[:5]
+    shown = [*np.flatnonzero(movement.kept)[:5], *np.flatnonzero(~movement.kept)[:5]]
     names = task.feature_names(matrices.features, movement.columns[shown])
     rows = []
     for k, name in zip(shown, names, strict=True):
@@ -122,18 +120,19 @@ def shorten(name: str, width: int = _NAME_WIDTH) -> str:
 
 def _notes(task: Task, results: dict[str, Result]) -> list[str]:
     notes = []
-    if results["none"].unfinished:
-        if task.is_classification:
-            notes.append(
-                "none: stopped early, as it must be. Enough columns separate the training rows without error;"
-                " then every larger set of weights is better still, the minimum lies at infinity, and the"
-                " model grows ever surer of itself."
-            )
-        else:
-            notes.append(
-                "none: stopped early. With about as many columns as rows, the best fit to the training rows"
-                " is far away and not worth reaching."
-            )
+    if results["none"].unfinished and task.is_classification:
+        notes.append(
+            "none: stopped early, as it must be. Enough columns tell the training rows apart without error;"
+            " then larger weights are always better, the minimum lies at infinity, and the model grows ever"
+            " surer of itself."
+        )
+    elif results["none"].unfinished:
+        notes.append(
+            "none: stopped early. Some columns are combinations of others or nearly so; the best fit to the"
+            " training rows is far away and not worth reaching."
+        )
+    gaps = " and ".join(f"{name}'s more than {results[name].model.dual_gap_:.1e}" for name in ("L2", "L1"))
+    notes.append(f"Certified by the duality gap: no other weights could bring {gaps} below the objective reached.")
     for name in ("L2", "L1"):
         if results[name].unfinished:
             notes.append(f"{name}: stopped before its tolerance was reached.")

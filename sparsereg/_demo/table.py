@@ -76,9 +76,7 @@ def read_table(path: Path, max_rows: int, seed: int) -> tuple[list[str], list[li
     with open_text(path) as file:
         first = file.readline()
         if not first.strip():
-            raise InputError(
-                f"{path.name} is empty, or its first line is: the names of the columns belong there"
-            )
+            raise InputError(f"{path.name} is empty, or its first line is: the names of the columns belong there")
         separator = max(_SEPARATORS, key=first.count)
         header = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
         repeated = sorted({name for name in header if header.count(name) > 1})
@@ -107,9 +105,7 @@ def read_table(path: Path, max_rows: int, seed: int) -> tuple[list[str], list[li
     return header, [row for _, row in sorted(sample)], count
 
 
-def _target(
-    cells: Sequence[str], options: TaskOptions, where: str
-) -> tuple[np.ndarray, tuple[str, str] | None]:
+def _target(cells: Sequence[str], options: TaskOptions, where: str) -> tuple[np.ndarray, tuple[str, str] | None]:
     if not cells:
         raise InputError(f"{where} has no values")
     numbers = as_numbers(cells)

@@ -106,9 +106,7 @@ def hold_out(
     rows = np.arange(len(y))
     if groups is not None:
         return next(GroupShuffleSplit(1, test_size=0.25, random_state=seed).split(rows, y, groups))
-    train, test = train_test_split(
-        rows, test_size=0.25, random_state=seed, stratify=y if is_classification else None
-    )
+    train, test = train_test_split(rows, test_size=0.25, random_state=seed, stratify=y if is_classification else None)
     return np.sort(train), np.sort(test)
 
 
@@ -126,9 +124,7 @@ def check_rows(y: np.ndarray, is_classification: bool, where: str) -> None:
         )
 
 
-def encode_target(
-    values: np.ndarray, options: TaskOptions, where: str
-) -> tuple[np.ndarray, tuple[str, str] | None]:
+def encode_target(values: np.ndarray, options: TaskOptions, where: str) -> tuple[np.ndarray, tuple[str, str] | None]:
     """Tell regression from two classes, and encode the target for it.
 
     Parameters

@@ -113,15 +113,14 @@ def load_docstrings(
     True
     """
     _check_arguments(positive, packages, remove, max_per_package)
+    roots = {package: _root(package) for package in packages}
     entries: list[_Entry] = []
     seen: set[str] = set()
-    for package in packages:
-        fresh = _unseen(_entries(package, tuple(packages), frozenset(remove), min_words), seen)
+    for package, root in roots.items():
+        fresh = _unseen(_entries(package, root, tuple(packages), frozenset(remove), min_words), seen)
         found = list(islice(fresh, max_per_package))
         if not found:
-            raise ValueError(
-                f"no docstrings found for the package {package!r}: are its source files installed?"
-            )
+            raise ValueError(f"no docstrings found for the package {package!r}: are its source files installed?")
         entries.extend(sorted(found, key=lambda entry: entry.module))
     package_of = np.array([entry.package for entry in entries])
     if positive is None:
@@ -169,10 +168,9 @@ def _unseen(entries: Iterator[_Entry], seen: set[str]) -> Iterator[_Entry]:
 
 
 def _entries(
-    package: str, packages: tuple[str, ...], remove: frozenset[str], min_words: int
+    package: str, root: Path, packages: tuple[str, ...], remove: frozenset[str], min_words: int
 ) -> Iterator[_Entry]:
     """Yield the cleaned docstrings of a package, file after file in the order of `_source_files`."""
-    root = _root(package)
     for path in _source_files(root):
         parts = path.relative_to(root).with_suffix("").parts
         module = ".".join((package, *(parts[:-1] if parts[-1] == "__init__" else parts)))
@@ -236,9 +234,7 @@ def _walk(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, str]]:
             yield from _walk(node.body, prefix)
 
 
-def _description(
-    package: np.ndarray, packages: Sequence[str], positive: str | None, remove: Sequence[str]
-) -> str:
+def _description(package: np.ndarray, packages: Sequence[str], positive: str | None, remove: Sequence[str]) -> str:
     """Describe the data set as it was found on this machine."""
     counts = "\n".join(f"    {name:<10}{np.sum(package == name):>8,}" for name in packages)
     question = "Which package is it from?" if positive is None else f"Is it from {positive} or from the rest?"

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
@@ -89,11 +91,13 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 check_is_fitted(self.estimator)
                 self.estimator_ = self.estimator
             else:
-                routed = process_routing(self, "fit", **params) if params else None
-                fit_params = routed.estimator.fit if routed is not None else {}
+                fit_params = params
+                if params and get_config()["enable_metadata_routing"]:
+                    fit_params = process_routing(self, "fit", **params).estimator.fit
                 self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
             index, strength, n_features = _coefficients(self.estimator_)
             self.n_features_in_ = n_features
+            vars(self).pop("feature_names_in_", None)
             names = getattr(self.estimator_, "feature_names_in_", None)
             if names is not None:
                 self.feature_names_in_ = names
@@ -141,15 +145,14 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: Any) -> Any:
         """Put kept columns back in their places, zeros elsewhere (sparse for sparse X)."""
         check_is_fitted(self)
+        X = check_array(X, accept_sparse="csr", accept_large_sparse=True, dtype=None, ensure_min_features=0)
         if X.shape[1] != len(self.kept_):
             raise ValueError(f"X must have the {len(self.kept_)} kept columns; got {X.shape[1]}")
         shape = (X.shape[0], self.n_features_in_)
         if not sp.issparse(X):
-            X = np.asarray(X)
             out = np.zeros(shape, dtype=X.dtype)
             out[:, self.kept_] = X
             return out
-        X = X.tocsr()
         container = sp.csr_array if isinstance(X, sp.sparray) else sp.csr_matrix
         return container((X.data, self.kept_[X.indices], X.indptr), shape=shape)
 
@@ -204,4 +207,8 @@ def _coefficients(model: Any) -> tuple[Array, Array, int]:
     coef = sp.csr_array(coef if sp.issparse(coef) else np.atleast_2d(coef))
     used = coef.data != 0.0
     index, place = np.unique(coef.indices[used].astype(np.int64), return_inverse=True)
-    return index, np.sqrt(np.bincount(place, weights=coef.data[used] ** 2, minlength=len(index))), coef.shape[1]
+    return (
+        index,
+        np.sqrt(np.bincount(place, weights=coef.data[used] ** 2, minlength=len(index))),
+        coef.shape[1],
+    )

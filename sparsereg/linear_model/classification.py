@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sparsereg.linear_model.base import SparseLinearModel, check_model_settings
 from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_offset, check_sample_weight
@@ -129,11 +132,9 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
             X, y = check_matrix(self, X, y=y)
             sample_weight = check_sample_weight(sample_weight, X.shape[0])
             offset = check_offset(offset, X.shape[0])
-            self.classes_, encoded = _encode(y, sample_weight)
-            if self.class_weight is not None:
-                by_class = compute_sample_weight(self.class_weight, y)
-                sample_weight = by_class if sample_weight is None else sample_weight * by_class
-                check_sample_weight(sample_weight, X.shape[0])
+            self.classes_, encoded = _encode(y)
+            sample_weight = _times_class_weight(self.class_weight, y, encoded, sample_weight)
+            _require_both(self.classes_, encoded, sample_weight)
             self._two_dimensional, self._flat = True, False
             self._solve_outputs(X, encoded[:, None], sample_weight, offset)
         return self
@@ -184,7 +185,10 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
         -------
         float
         """
-        hits = self.predict(X, offset) == np.asarray(y)
+        predicted = self.predict(X, offset)
+        y = column_or_1d(y)
+        check_consistent_length(y, predicted)
+        hits = predicted == y
         return float(np.average(hits, weights=check_sample_weight(sample_weight, len(hits))))
 
     def __sklearn_tags__(self):
@@ -193,8 +197,8 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
         return tags
 
 
-def _encode(y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
-    """Return the two classes and 1.0 where the second is."""
+def _encode(y: Array) -> tuple[Array, Array]:
+    """Return the classes and 1.0 where the second is."""
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     classes, encoded = np.unique(y, return_inverse=True)
@@ -203,8 +207,26 @@ def _encode(y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
             f"Only binary classification is supported. The type of the target is {kind}: y has {len(classes)} classes; "
             "wrap the estimator in sklearn.multiclass.OneVsRestClassifier"
         )
-    seen = encoded if sample_weight is None else encoded[sample_weight > 0.0]
-    if len(classes) < 2 or seen.min() == seen.max():
-        where = "" if len(classes) < 2 else " with a sample_weight > 0"
-        raise ValueError(f"y must hold two classes; the data contains only one class{where}: {classes[seen[0]]!r}")
     return classes, encoded.astype(np.float64)
+
+
+def _times_class_weight(class_weight: Any, y: Array, encoded: Array, sample_weight: Array | None) -> Array | None:
+    """Return sample weights times class weights; ``"balanced"`` gives both classes half the total weight."""
+    if class_weight is None:
+        return sample_weight
+    s = np.ones(len(y)) if sample_weight is None else sample_weight
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        share = np.bincount(encoded.astype(np.intp), weights=s, minlength=2)
+        with np.errstate(divide="ignore"):
+            return s * np.where(s > 0.0, (0.5 * s.sum() / share)[encoded.astype(np.intp)], 0.0)
+    if not isinstance(class_weight, Mapping) or not all(isinstance(v, Real) and v >= 0 for v in class_weight.values()):
+        raise ValueError(f"class_weight must be a dict of numbers >= 0, 'balanced' or None; got {class_weight!r}")
+    return s * compute_sample_weight(class_weight, y)
+
+
+def _require_both(classes: Array, encoded: Array, sample_weight: Array | None) -> None:
+    seen = encoded if sample_weight is None else encoded[sample_weight > 0.0]
+    if len(seen) == 0 or seen.min() == seen.max():
+        label = classes[int(seen[0])] if len(seen) else None
+        where = "" if len(classes) < 2 else " with a weight > 0"
+        raise ValueError(f"y must hold two classes; the data contains only one class{where}: {label}")

@@ -14,6 +14,7 @@ from sparsereg.linear_model.validation import (
     check_number,
     check_offset,
     check_sample_weight,
+    check_targets_like,
 )
 from sparsereg.losses import Loss, SquaredError
 from sparsereg.penalties import L1, Penalty
@@ -92,15 +93,17 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         -------
         float
         """
-        eta = self._linear_predictor(X, offset).reshape(len(y), -1)
-        Y = np.asarray(y, dtype=np.float64).reshape(len(eta), -1)
+        eta = self._linear_predictor(X, offset)
+        Y = check_targets_like(y, eta).reshape(len(eta), -1)
+        eta = eta.reshape(len(eta), -1)
         weights, offset = check_sample_weight(sample_weight, len(eta)), check_offset(offset, len(eta))
         empty = np.zeros((len(eta), 0))
         scores = []
         for k in range(Y.shape[1]):
             problem = Problem.from_data(empty, Y[:, k], self._loss(), None, sample_weight=weights, offset=offset)
             null = np.zeros(len(eta)) if offset is None else offset
-            worst = problem.loss_value(null + polish_intercept(problem, null)) - problem.infimum
+            shift = polish_intercept(problem, null, *problem.gradient_hessian(null))[0]
+            worst = problem.loss_value(null + shift) - problem.infimum
             missing = problem.loss_value(eta[:, k].astype(np.float64)) - problem.infimum
             scores.append(1.0 - missing / worst if worst > 0.0 else float(missing <= 0.0))
         return float(np.mean(scores))
@@ -232,6 +235,11 @@ class _HouseholdRegressor(_Regressor):
 
     def _loss(self) -> Loss:
         return SquaredError()
+
+    def _keep(self, solutions: list, dtype: np.dtype) -> None:
+        super()._keep(solutions, dtype)
+        if not self.fit_intercept:
+            self.intercept_ = 0.0  # whatever the shape of y, as scikit-learn does
 
     def _options(self) -> dict[str, Any]:
         return {"lower": 0.0 if self.positive else None}

@@ -15,7 +15,16 @@ from sklearn.utils.validation import validate_data
 
 from sparsereg.solvers.design import check_sparse
 
-__all__ = ["all_or_nothing", "check_matrix", "check_number", "check_offset", "check_sample_weight", "check_settings"]
+__all__ = [
+    "all_or_nothing",
+    "check_flag",
+    "check_matrix",
+    "check_number",
+    "check_offset",
+    "check_sample_weight",
+    "check_settings",
+    "check_targets_like",
+]
 
 Array = np.ndarray
 
@@ -38,6 +47,8 @@ def check_matrix(estimator: BaseEstimator, X: Any, **options: Any) -> Any:
     """Validate X (and y) with scikit-learn's tools, after a look at what those trust: the structure of a sparse matrix."""
     if sp.issparse(X):
         X, _ = check_sparse(X)
+    if sp.issparse(options.get("y")):
+        raise TypeError("y must be dense; got a sparse matrix: use y.toarray()")
     return validate_data(estimator, X, **{**_X_OPTIONS, **options})
 
 
@@ -54,27 +65,43 @@ def check_number(
         raise ValueError(f"{name} must be {bounds}; got {value!r}")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Require True or False."""
+    if not isinstance(value, bool | np.bool_) and value not in (0, 1):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+
+
+def check_targets_like(y: Any, predicted: Array) -> Array:
+    """Return y as float64, of the shape of what was predicted."""
+    Y = check_array(y, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name="y")
+    same = Y.shape[:1] == predicted.shape[:1] and Y.size == predicted.size
+    if not same:
+        raise ValueError(f"y must have the shape of the predictions, {predicted.shape}; got {Y.shape}")
+    return Y.reshape(predicted.shape)
+
+
 def check_settings(estimator: Any) -> None:
     """Check the parameters that all estimators share."""
+    for flag in ("fit_intercept", "warm_start", "standardize", "positive"):
+        if hasattr(estimator, flag):
+            check_flag(flag, getattr(estimator, flag))
     check_number("alpha", estimator.alpha)
     check_number("tol", estimator.tol, strict=True)
     check_number("max_iter", estimator.max_iter, Integral, 1)
-    check_number("verbose", int(estimator.verbose) if isinstance(estimator.verbose, bool) else estimator.verbose, Integral)
+    check_number(
+        "verbose",
+        int(estimator.verbose) if isinstance(estimator.verbose, bool) else estimator.verbose,
+        Integral,
+    )
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
     """Return weights as float64, None for none."""
-    if sample_weight is None:
+    weights = _per_sample("sample_weight", sample_weight, n_samples)
+    if weights is None:
         return None
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_samples, float(sample_weight))
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weights.shape != (n_samples,):
-        raise ValueError(
-            f"sample_weight must have shape ({n_samples},), one value per sample; got shape {weights.shape}"
-        )
     if (weights < 0.0).any():
-        raise ValueError(f"sample_weight must be >= 0; got {weights.min()!r}")
+        raise ValueError(f"sample_weight must be >= 0; got {float(weights.min())!r}")
     if not weights.any():
         raise ValueError("sample_weight must have a value > 0: all samples are weighted zero")
     return weights
@@ -82,11 +109,20 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
 
 def check_offset(offset: Any, n_samples: int) -> Array | None:
     """Return the offset as float64, None for none; a single number serves all samples."""
-    if offset is None:
+    return _per_sample("offset", offset, n_samples)
+
+
+def _per_sample(name: str, values: Any, n_samples: int) -> Array | None:
+    if values is None:
         return None
-    if isinstance(offset, Real):
-        offset = np.full(n_samples, float(offset))
-    values = check_array(offset, ensure_2d=False, dtype=np.float64, input_name="offset")
-    if values.shape != (n_samples,):
-        raise ValueError(f"offset must be a number or have shape ({n_samples},); got shape {values.shape}")
-    return values
+    if isinstance(values, Real):
+        values = np.full(n_samples, float(values))
+    try:
+        array = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold finite numbers: {error}") from error
+    if array.shape != (n_samples,):
+        raise ValueError(
+            f"{name} must be a number or have shape ({n_samples},), one per sample; got shape {array.shape}"
+        )
+    return array

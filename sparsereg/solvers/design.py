@@ -302,7 +302,7 @@ def as_design(X: Any) -> Design:
     Raises
     ------
     ValueError
-        If a sparse matrix is malformed.
+        If X is not a finite real matrix, or a sparse matrix is malformed.
 
     Examples
     --------
@@ -316,9 +316,11 @@ def as_design(X: Any) -> Design:
         return X
     if not sp.issparse(X):
         X = np.asarray(X)
-        return DenseDesign(X if X.dtype in (np.float32, np.float64) else X.astype(np.float64))
+        if X.ndim != 2:
+            raise ValueError(f"X must be two-dimensional; got shape {X.shape}")
+        return DenseDesign(_real(X))
     X, tidy = check_sparse(X)
-    data = np.ascontiguousarray(X.data if X.dtype in (np.float32, np.float64) else X.data.astype(np.float64))
+    data = _real(X.data)
     if X.shape[0] > np.iinfo(np.int32).max:
         raise ValueError(f"X must have at most 2**31 - 1 samples; got {X.shape[0]}")
     layout = _from_rows if X.format == "csr" else _from_columns
@@ -328,45 +330,107 @@ def as_design(X: Any) -> Design:
     return SparseDesign(data, rows, starts, X.shape[0], X.shape[1], columns)
 
 
+def _real(values: Array) -> Array:
+    """Return float32 or float64 as they are, other real numbers as float64; finite."""
+    if values.dtype not in (np.float32, np.float64):
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"X must hold real numbers; got dtype {values.dtype}")
+        values = values.astype(np.float64)
+    # The sum is finite if all values are, bar an overflow; only then is a closer look needed.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(values.sum())
+    if suspicious and not np.isfinite(values).all():
+        raise ValueError("X must be finite; it contains NaN or infinity")
+    return values
+
+
 def check_sparse(X: Any) -> tuple[Any, bool]:
     """Return a sparse matrix as CSR or CSC that is safe to walk through, and whether it is sorted without duplicates.
 
-    scipy trusts what a matrix holds: converting one whose indices point outside would write outside memory.
+    scipy trusts what a matrix holds: converting one whose indices point outside would write outside memory. The matrix
+    itself is returned where it is sound; else one of the same kind, or ValueError.
     """
+    try:
+        return _checked_sparse(X)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        message = str(error)
+        if not message.startswith("X "):
+            message = f"X is a malformed sparse matrix ({X.format}): {message}"
+        raise ValueError(message) from error
+
+
+def _checked_sparse(X: Any) -> tuple[Any, bool]:
     if X.ndim != 2:
         raise ValueError(f"X must be two-dimensional; got a sparse array with shape {X.shape}")
     if X.format not in ("csr", "csc"):
-        X = X.tocoo()
-        for name, axis, size in (("row", X.row, X.shape[0]), ("column", X.col, X.shape[1])):
-            if len(axis) != len(X.data) or (len(axis) and (axis.min() < 0 or axis.max() >= size)):
-                raise ValueError(f"X is a malformed sparse matrix: a {name} index is outside 0..{size - 1}")
-        X = X.tocsr()
+        X = _to_rows(X)
     n_major, n_minor = X.shape if X.format == "csr" else X.shape[::-1]
-    wide = np.result_type(X.indices.dtype, X.indptr.dtype)
-    wide = np.dtype(np.int32) if wide == np.int32 else np.dtype(np.int64)
-    starts, minor = (np.ascontiguousarray(a, dtype=wide) for a in (X.indptr, X.indices))
-    wrong = 2 if len(starts) != n_major + 1 or len(X.data) < starts[-1] else check_structure(starts, minor, n_minor)
-    if wrong > 1:
-        what = {2: "indptr must start at 0, never decrease and end within the data", 3: f"an index is outside 0..{n_minor - 1}"}
-        raise ValueError(f"X is a malformed sparse matrix ({X.format}): {what[wrong]}")
+    for name in ("data", "indices", "indptr"):
+        array = getattr(X, name)
+        if not isinstance(array, np.ndarray) or array.ndim != 1:
+            raise ValueError(f"{name} must be a one-dimensional array")
+        if name != "data" and array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must hold integers, got dtype {array.dtype}")
+    small = X.indices.dtype == np.int32 and X.indptr.dtype == np.int32
+    wide = np.int32 if small else np.int64
+    starts, minor, data = (
+        np.ascontiguousarray(array, dtype=dtype)
+        for array, dtype in ((X.indptr, wide), (X.indices, wide), (X.data, None))
+    )
+    wrong = 2 if len(starts) != n_major + 1 or len(data) < starts[-1] else check_structure(starts, minor, n_minor)
+    if wrong == 2:
+        raise ValueError("indptr must start at 0, never decrease and end within the data")
+    if wrong == 3:
+        raise ValueError(f"an index is outside 0..{n_minor - 1}")
+    if starts is not X.indptr or minor is not X.indices or data is not X.data:
+        sound = type(X)(X.shape, dtype=data.dtype)
+        sound.data, sound.indices, sound.indptr = data, minor, starts
+        X = sound
     return X, wrong == 0
+
+
+def _to_rows(X: Any) -> Any:
+    """Convert any other sparse format to CSR, its coordinates checked first."""
+    if X.format == "lil":
+        lengths = [[len(part) for part in parts] for parts in (X.rows, X.data)]
+        if len(lengths[0]) != X.shape[0] or lengths[0] != lengths[1]:
+            raise ValueError("rows and data must be lists of equal lengths, one pair per row")
+    if X.format == "dia" and len(X.offsets) != len(X.data):
+        raise ValueError("offsets and data must have equal lengths")
+    X = X.tocoo()
+    if len(X.coords) != 2:
+        raise ValueError("coords must be a pair of arrays")
+    for name, axis, size in (("row", X.coords[0], X.shape[0]), ("column", X.coords[1], X.shape[1])):
+        if axis.dtype.kind not in "iu":
+            raise ValueError(f"{name} indices must be integers, got dtype {axis.dtype}")
+        if len(axis) != len(X.data) or (len(axis) and (axis.min() < 0 or axis.max() >= size)):
+            raise ValueError(f"a {name} index is outside 0..{size - 1}")
+    return X.tocsr()
 
 
 def _from_columns(data: Array, X: Any) -> tuple[Array, Array, Array, Array | None]:
     """Return the layout of a CSC matrix: its own arrays; only the list of column starts is thinned."""
     starts = X.indptr.astype(np.int64)
+    data = data[: starts[-1]]
     occupied = np.flatnonzero(starts[1:] > starts[:-1])
     columns = None
     if len(occupied) < X.shape[1]:
         columns = occupied
         starts = np.append(starts[occupied], starts[-1])
-    return data, np.ascontiguousarray(X.indices, dtype=np.int32), starts, columns
+    return (
+        data,
+        np.ascontiguousarray(X.indices[: starts[-1] if len(starts) else 0], dtype=np.int32),
+        starts,
+        columns,
+    )
 
 
 def _from_rows(data: Array, X: Any) -> tuple[Array, Array, Array, Array | None]:
     """Return the layout of a CSR matrix: occupied columns found, then one counting transposition."""
     n_entries = int(X.indptr[-1])
     ids, n_features = X.indices[:n_entries], X.shape[1]
+    if n_entries > np.iinfo(np.int32).max:
+        ids = ids.astype(np.int64)  # so that row starts fit the same type
     if n_features <= 4 * n_entries + 4096:  # a mark per feature is cheaper than hashing, and still O(entries)
         seen = np.zeros(n_features, dtype=np.uint8)
         mark(ids, seen)
@@ -381,7 +445,7 @@ def _from_rows(data: Array, X: Any) -> tuple[Array, Array, Array, Array | None]:
         columns = columns[order]
         place = np.empty(table.size, dtype=np.int32)
         place[order] = np.arange(table.size, dtype=np.int32)
-        ids = numbers
+        ids = numbers if n_entries <= np.iinfo(np.int32).max else numbers.astype(np.int64)
     starts = np.zeros(len(columns) + 1, dtype=np.int64)
     rows, values = np.empty(n_entries, dtype=np.int32), np.empty(n_entries, dtype=data.dtype)
     row_starts = X.indptr.astype(ids.dtype, copy=False)

@@ -47,13 +47,14 @@ def fista(
     free = unpenalised_columns(problem)
     v, b_v, eta_v = w.copy(), b, eta.copy()
     momentum, step = 1.0, _first_step(problem, eta)
-    status, iteration = "", 0
+    status, iteration, noted = "", 0, 0
     while True:
         if callback is not None or iteration % _CHECK == 0 or iteration >= max_iter:
             trial = polish(problem, w.copy(), b, eta.copy(), free)
-            g = problem.gradient_hessian(trial[2])[0]
-            cert = certificate(problem, trial[0], trial[2], g, problem.design.rmatvec(g), journal.unit)
-            status = journal.note(cert, trial[0], trial[1])
+            z = problem.design.rmatvec(trial.g)
+            cert = certificate(problem, trial.w, trial.eta, trial.g, z, journal.unit)
+            status = journal.note(cert, trial.w, trial.b, iteration - noted)
+            noted = iteration
             if status or iteration >= max_iter:
                 break
         iteration += 1
@@ -64,9 +65,8 @@ def fista(
         beta = (momentum - 1.0) / following
         v, b_v, eta_v = new + beta * (new - w), b_new + beta * (b_new - b), eta_new + beta * (eta_new - eta)
         w, b, eta, momentum = new, b_new, eta_new, following
-    journal.n_iter = max(iteration, 1)
     journal.n_epochs = iteration
-    return journal.solution(trial[0], trial[1], cert, status or "max_iter")
+    return journal.solution(trial.w, trial.b, cert, status or "max_iter")
 
 
 def _first_step(problem: Problem, eta: Array) -> float:
@@ -83,9 +83,7 @@ def _first_step(problem: Problem, eta: Array) -> float:
     return 1.0 / curvature if 0.0 < curvature < np.inf else 1.0
 
 
-def _proximal_step(
-    problem: Problem, v: Array, b: float, eta: Array, step: float
-) -> tuple[Array, float, Array, float]:
+def _proximal_step(problem: Problem, v: Array, b: float, eta: Array, step: float) -> tuple[Array, float, Array, float]:
     """Return the point after a step whose quadratic bound holds, and the step, halved as often as that takes."""
     g = problem.gradient_hessian(eta)[0]
     z = problem.design.rmatvec(g)

@@ -29,29 +29,26 @@ class Journal:
     model. A run is given up after `patience` outer iterations in a row without any progress.
     """
 
-    def __init__(
-        self, problem: Problem, tol: float, callback: Callable[[Progress], None] | None, patience: int = 5
-    ):
+    def __init__(self, problem: Problem, tol: float, callback: Callable[[Progress], None] | None, patience: int = 5):
         self.problem = problem
         self.tol = tol
         self.callback = callback
         self.history: deque[Record] = deque(maxlen=_HISTORY)
-        self.n_iter = 0
+        self.n_iter = -1  # the first note is the start
         self.idle = 0
         self.patience = patience
         self.n_epochs = 0
         self._set, self._epochs, self._step = 0, 0, 0.0
         self._began = time.perf_counter()
-        self._null = null_model(problem)
-        eta = self._null[2]
-        self.scale = problem.loss_value(eta) - problem.infimum
-        z = problem.design.rmatvec(problem.gradient_hessian(eta)[0])
-        self.unit = float(np.abs(z).max(initial=0.0))
+        self.null = null_model(problem)
+        self.null_gradient = problem.design.rmatvec(self.null.g)
+        self.scale = problem.loss_value(self.null.eta) - problem.infimum
+        self.unit = float(np.abs(self.null_gradient).max(initial=0.0))
 
     def start(self, start: tuple[Array, float] | None) -> tuple[Array, float, Array]:
         """Return the point to begin at: the null model, or a copy of what the caller gave."""
         if start is None:
-            return self._null
+            return self.null.w.copy(), self.null.b, self.null.eta.copy()
         w = np.clip(np.asarray(start[0], dtype=np.float64), *self.problem.penalty.box)
         return w, float(start[1]), self.problem.eta(w, float(start[1]))
 
@@ -61,9 +58,9 @@ class Journal:
         self._epochs += epochs
         self.n_epochs += epochs
 
-    def note(self, cert: Certificate, w: Array, b: float) -> str:
-        """Note an outer iteration; return the verdict, empty to go on."""
-        self.n_iter += 1
+    def note(self, cert: Certificate, w: Array, b: float, steps: int = 1) -> str:
+        """Note the point after some steps (the first call: the start); return the verdict, empty to go on."""
+        self.n_iter = self.n_iter + steps if self.history else 0
         record = Record(
             self.n_iter,
             cert.objective,
@@ -116,7 +113,7 @@ class Journal:
             violation=float(cert.violation),
             scale=float(self.scale),
             status=status,
-            n_iter=self.n_iter,
+            n_iter=max(self.n_iter, 1),
             n_epochs=self.n_epochs,
             history=tuple(self.history),
         )

@@ -6,95 +6,116 @@ before every certificate, because a duality gap holds only where these gradients
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.problem import Problem
 from sparsereg.solvers.quadratic import newton_direction
 
-__all__ = ["null_model", "polish", "polish_intercept"]
+__all__ = ["Point", "floored", "null_model", "polish", "polish_intercept", "unpenalised_columns"]
 
 Array = np.ndarray
 
 _EPS = np.finfo(np.float64).eps
 
 
-def null_model(problem: Problem) -> tuple[Array, float, Array]:
-    """Return ``w, b, eta`` of the best model of intercept and unpenalised columns.
+class Point(NamedTuple):
+    """Weights, intercept, linear predictor, and first and second derivative of the loss part there."""
+
+    w: Array
+    b: float
+    eta: Array
+    g: Array
+    h: Array
+
+
+def null_model(problem: Problem) -> Point:
+    """Return the best model of intercept and unpenalised columns.
 
     Where nothing is penalised that would be the answer itself; then it is the intercept alone.
     """
-    w, b = np.zeros(problem.design.shape[1]), 0.0
+    w = np.zeros(problem.design.shape[1])
     eta = np.zeros(len(problem.y)) if problem.offset is None else problem.offset.copy()
-    return polish(problem, w, b, eta, unpenalised_columns(problem))
+    return polish(problem, w, 0.0, eta, unpenalised_columns(problem))
 
 
 def unpenalised_columns(problem: Problem) -> Array:
-    """Return the columns without cost and bounds, none if there is no other column."""
+    """Return the columns that alpha does not touch and that have no bounds, none if there is no other column."""
     free = problem.penalty.unpenalised
-    if free is None or (free | problem.penalty.excluded).all():
+    if free is None or not free.any() or (free | problem.penalty.excluded).all():
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(free)
 
 
-def polish(
-    problem: Problem, w: Array, b: float, eta: Array, columns: Array, max_iter: int = 50
-) -> tuple[Array, float, Array]:
-    """Minimise over the intercept and some unpenalised columns; the arrays are changed in place and returned."""
-    penalty = problem.penalty.take(columns) if len(columns) else None
-    l2 = penalty.l2 if penalty else None
+def polish(problem: Problem, w: Array, b: float, eta: Array, columns: Array, max_iter: int = 50) -> Point:
+    """Minimise over the intercept and some unpenalised columns; ``w`` and ``eta`` are changed in place."""
+    g, h = problem.gradient_hessian(eta)
     for _ in range(max_iter):
         if problem.fit_intercept:
-            shift = polish_intercept(problem, eta)
+            shift, g, h = polish_intercept(problem, eta, g, h)
             b += shift
             eta += shift
         if len(columns) == 0:
             break
+        step = _newton_step(problem, w, eta, g, h, columns)
+        if step is None:
+            break
+        b += step
         g, h = problem.gradient_hessian(eta)
-        old = w[columns]
-        z = problem.design.dot(columns, g) + l2 * old
-        size = problem.design.dot(columns, np.abs(g))
-        if (np.abs(z) <= 16.0 * _EPS * (np.abs(size) + np.abs(z).max())).all():
-            break
-        h = floored(problem, h)
-        d = newton_direction(problem, columns, h, z, l2)
-        delta_eta = problem.design.times(columns, d)
-        if problem.fit_intercept:
-            shift = -float(h @ delta_eta) / float(h.sum())
-            delta_eta += shift
-        t, gained = line_search(problem, eta, g, delta_eta, lambda t, old=old, d=d: penalty.value(old + t * d))
-        if t == 0.0:
-            break
-        w[columns] += t * d
-        eta += t * delta_eta
-        if problem.fit_intercept:
-            b += t * shift
-        if gained <= 0.0 and np.abs(delta_eta).max() <= 1e-13 * (1.0 + np.abs(eta).max()):
-            break
-    return w, b, eta
+    return Point(w, b, eta, g, h)
 
 
-def polish_intercept(problem: Problem, eta: Array) -> float:
-    """Return the shift ``t`` with ``sum g(eta + t) = 0``: Newton steps, kept inside a bracket that only shrinks."""
-    low, high, t = -np.inf, np.inf, 0.0
-    for _ in range(100):
-        g, h = problem.gradient_hessian(eta + t)
+def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, columns: Array) -> float | None:
+    """Take one Newton step on some unpenalised columns; return the shift of the intercept, None if nothing is left."""
+    penalty, old = problem.penalty.take(columns), w[columns]
+    l2 = penalty.kernel_arguments()[1]  # a fixed ridge at most
+    z = problem.design.dot(columns, g) + l2 * old
+    size = np.abs(problem.design.dot(columns, np.abs(g)))
+    if (np.abs(z) <= 16.0 * _EPS * (size + np.abs(z).max())).all():
+        return None
+    h = floored(problem, h)
+    d = newton_direction(problem, columns, h, z, l2)
+    delta_eta = problem.design.times(columns, d)
+    shift = -float(h @ delta_eta) / float(h.sum()) if problem.fit_intercept else 0.0
+    delta_eta += shift
+    t, _ = line_search(problem, eta, g, delta_eta, lambda t: penalty.value(old + t * d))
+    if t == 0.0 or np.abs(delta_eta).max() <= 1e-15 * (1.0 + np.abs(eta).max()):
+        return None
+    w[columns] += t * d
+    eta += t * delta_eta
+    return t * shift
+
+
+def polish_intercept(problem: Problem, eta: Array, g: Array, h: Array) -> tuple[float, Array, Array]:
+    """Return the shift ``t`` with ``sum g(eta + t) = 0`` and the derivatives there.
+
+    Newton steps, kept inside a bracket that only shrinks; ``g`` and ``h`` are those at ``eta``.
+    """
+    if problem.loss.quadratic:
+        t = -float(g.sum()) / float(h.sum())
+        return t, g + t * h, h
+    low, high, t, last = -np.inf, np.inf, 0.0, np.inf
+    for _ in range(200):
         slope, curvature = float(g.sum()), float(h.sum())
-        if abs(slope) <= 4.0 * _EPS * float(np.abs(g).sum()):
+        if np.isfinite(slope) and abs(slope) <= 4.0 * _EPS * float(np.abs(g).sum()):
             break
         if slope > 0.0:
             high = t
         else:
             low = t
         new = t - slope / curvature if 0.0 < curvature < np.inf else np.nan
-        if problem.loss.quadratic:
-            return new
-        if not low < new < high:
-            new = 0.5 * (low + high) if np.isfinite(high - low) else t - np.sign(slope) * (1.0 + abs(t))
-        if new == t or abs(new - t) <= _EPS * abs(t):
+        # Where exp dominates, Newton comes down by one per step: unless it is fast, halve the bracket.
+        bracketed = np.isfinite(high - low)
+        if not low < new < high or (bracketed and abs(slope) > 0.1 * last):
+            new = 0.5 * (low + high) if bracketed else t - np.sign(slope) * (1.0 + abs(t))
+        last = abs(slope)
+        if abs(new - t) <= _EPS * abs(t):
             break
         t = new
-    return t
+        g, h = problem.gradient_hessian(eta + t)
+    return t, g, h
 
 
 def floored(problem: Problem, h: Array) -> Array:

@@ -96,15 +96,18 @@ class Problem:
         """
         design, loss = as_design(X), get_loss(loss)
         n = design.shape[0]
-        y = loss.check_target(np.asarray(y, dtype=np.float64))
-        weights = np.full(n, 1.0 / n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        for name, values in (("y", y), ("sample_weight", weights)):
-            if values.shape != (n,):
-                raise ValueError(f"{name} must have shape ({n},), one value per sample; got shape {values.shape}")
-        if sample_weight is not None:
+        if not 0.0 <= alpha < np.inf:
+            raise ValueError(f"alpha must be >= 0 and finite; got {alpha!r}")
+        y = loss.check_target(_per_sample("y", y, n))
+        if sample_weight is None:
+            weights = np.full(n, 1.0 / n)
+        else:
+            weights = _per_sample("sample_weight", sample_weight, n)
+            if (weights < 0.0).any() or not weights.any():
+                raise ValueError("sample_weight must be >= 0 with a value > 0")
             weights = weights / weights.sum()
         if offset is not None:
-            offset = np.broadcast_to(np.asarray(offset, dtype=np.float64), (n,))
+            offset = _per_sample("offset", np.broadcast_to(offset, (n,)) if np.ndim(offset) == 0 else offset, n)
         scale = _standard_deviations(design, weights) if standardize else None
         bound = (get_penalty(penalty) if penalty is None or isinstance(penalty, str) else penalty).bind(
             alpha,
@@ -147,7 +150,7 @@ class Problem:
 
 
 class Record(NamedTuple):
-    """One outer iteration, as kept in ``history``."""
+    """One outer iteration, as kept in ``history``; number 0 is the start."""
 
     iteration: int
     objective: float
@@ -169,7 +172,7 @@ class Progress(NamedTuple):
 
     @property
     def iteration(self) -> int:
-        """Number of the outer iteration, from 1."""
+        """Number of the outer iteration; 0 is the start."""
         return self.record.iteration
 
     @property
@@ -203,9 +206,9 @@ class Solution:
         ``"converged"``; ``"stationary"`` (no gap exists, violation within tolerance); ``"max_iter"``; ``"stalled"`` (no
         step makes progress in floating point); ``"no_finite_minimum"``.
     n_iter, n_epochs : int
-        Outer iterations (full passes over X for a gradient) and epochs of the inner solver.
+        Outer iterations (steps of FISTA), at least 1, and epochs of the inner solver.
     history : tuple of Record
-        The last 1000 outer iterations.
+        The start and the outer iterations, at most the last 1000.
     """
 
     coef_index: Array
@@ -231,6 +234,19 @@ class Solution:
     def converged(self) -> bool:
         """Whether the tolerance was reached."""
         return self.status in ("converged", "stationary")
+
+
+def _per_sample(name: str, values: Any, n: int) -> Array:
+    """Return one finite number per sample."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}") from error
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), one value per sample; got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; it contains NaN or inf")
+    return array
 
 
 def _weighted(weights: Array, values: Array) -> float:

@@ -51,18 +51,19 @@ class _Run:
         self.problem = problem
         self.free = unpenalised_columns(problem)
         self.journal = Journal(problem, tol, callback)
+        self.cold = start is None
         self.w, self.b, self.eta = self.journal.start(start)
         self.model = QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
+        m = problem.design.shape[1]
+        self.everything = problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m, 0))
         self.inner = 0.3  # the part of the violation that sub-problems leave
 
     def until(self, max_iter: int) -> Solution:
         """Run outer iterations until converged, stalled or `max_iter`."""
         problem, journal = self.problem, self.journal
         while True:
-            self.w, self.b, self.eta = polish(problem, self.w, self.b, self.eta, self.free)
-            g, h = problem.gradient_hessian(self.eta)
-            z = problem.design.rmatvec(g)
+            g, h, z = self._gradient()
             cert = certificate(problem, self.w, self.eta, g, z, journal.unit)
             status = journal.note(cert, self.w, self.b)
             if status or separates(problem, self.w, self.b):
@@ -75,14 +76,21 @@ class _Run:
             # Below rounding a sub-problem would never end.
             accuracy = max(self.inner * cert.violation, 1e-15 * journal.unit)
             self._newton_steps(columns, g, h, z, accuracy)
-            self._refresh()
+            self.eta = problem.eta(self.w, self.b)  # updates leave rounding behind
         return journal.solution(self.w, self.b, cert, status)
+
+    def _gradient(self) -> tuple[Array, Array, Array]:
+        """Polish what is not penalised and return ``g, h, z``; at the null model the journal knows them already."""
+        if not self.journal.history and self.cold:
+            return self.journal.null.g, self.journal.null.h, self.journal.null_gradient
+        self.w, self.b, self.eta, g, h = polish(self.problem, self.w, self.b, self.eta, self.free)
+        return g, h, self.problem.design.rmatvec(g)
 
     def _working_set(self, cert: Certificate) -> Array:
         """Return the next working set; with a cached Gram matrix it only grows."""
         problem = self.problem
         m = problem.design.shape[1]
-        if problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m, 0)):
+        if self.everything:
             return np.arange(m) if not problem.penalty.excluded.any() else np.flatnonzero(~problem.penalty.excluded)
         l1 = problem.penalty.kernel_arguments()[0]
         support = np.flatnonzero((self.w != 0.0) | ((l1 == 0.0) & ~problem.penalty.excluded))
@@ -100,7 +108,9 @@ class _Run:
         """Tie the accuracy of the sub-problem to what is left: loose while columns are missing, tight at the end."""
         target = self.journal.tol * self.journal.scale
         self.inner = 0.3 if self.journal.idle == 0 else 1e-3
-        if np.isfinite(cert.gap) and cert.gap > 0.0:
+        if self.problem.loss.quadratic and self.everything:  # nothing is missing: solve it once and for all
+            self.inner = min(self.inner, 0.01 * self.journal.tol)
+        elif np.isfinite(cert.gap) and cert.gap > 0.0:
             self.inner = min(self.inner, float(np.clip(0.3 * target / cert.gap, 0.01, 0.3)))
 
     def _newton_steps(self, columns: Array, g: Array, h: Array, z: Array, tol: float) -> None:
@@ -116,8 +126,7 @@ class _Run:
             t = self._search(step, g)
             if t == 0.0 or not self._accept(step, t):
                 break
-            self.w, self.b, self.eta = polish(problem, self.w, self.b, self.eta, self.free[:0])
-            g, h = problem.gradient_hessian(self.eta)
+            self.w, self.b, self.eta, g, h = polish(problem, self.w, self.b, self.eta, self.free[:0])
             z[columns] = problem.design.dot(columns, g)
             left = problem.penalty.take(columns).violation(self.w[columns], z[columns])
             if left.max(initial=0.0) <= tol:
@@ -127,7 +136,11 @@ class _Run:
         """Return how far to go along a step."""
         old, penalty = self.w[step.columns], self.problem.penalty.take(step.columns)
         return line_search(
-            self.problem, self.eta, g, step.delta_eta + step.delta_b, lambda t: penalty.value(_blend(old, step, t))
+            self.problem,
+            self.eta,
+            g,
+            step.delta_eta + step.delta_b,
+            lambda t: penalty.value(_blend(old, step, t)),
         )[0]
 
     def _accept(self, step: Step, t: float) -> bool:
@@ -140,10 +153,6 @@ class _Run:
         self.eta += t * (step.delta_eta + step.delta_b)
         self.journal.working(len(step.columns), step.epochs, t)
         return True
-
-    def _refresh(self) -> None:
-        """Recompute the linear predictor: updates leave rounding behind."""
-        self.eta = self.problem.eta(self.w, self.b)
 
 
 def _blend(old: Array, step: Step, t: float) -> Array:

@@ -42,7 +42,14 @@ def solve_residual(
     data, rows, starts, at, centred = columns
     mean, curvature, sum_h = moments
     uniform = h[0] if (h == h[0]).all() else 0.0
-    run = (_NO_WEIGHTS if uniform else h, uniform, sum_h, np.zeros_like(mean) if centred else mean, curvature, *kernel)
+    run = (
+        _NO_WEIGHTS if uniform else h,
+        uniform,
+        sum_h,
+        np.zeros_like(mean) if centred else mean,
+        curvature,
+        *kernel,
+    )
     w, q, s = w.copy(), -g, 0.0
     everything = np.arange(len(w))
     epochs = 0
