@@ -74,7 +74,7 @@ class Loss(BaseEstimator):
         return None
 
     def fenchel_young(self, y: Array, eta: Array, v: Array) -> Array | None:
-        """Return ``f(eta) + f*(v) - v eta >= 0``, zero where ``v`` is the derivative at ``eta``; None as `conjugate`."""
+        """Return ``f(eta) + f*(v) - v eta >= 0``, zero where ``v`` is the derivative at ``eta``; or None."""
         conjugate = self.conjugate(y, v)
         return None if conjugate is None else self.value(y, eta) + conjugate - v * eta
 

@@ -4,8 +4,8 @@ A penalty comes in two shapes. The *spec* (`L1`, `L2`, `ElasticNet`, `NoPenalty`
 only, so that ``get_params``, ``clone`` and grid searches work. `Penalty.bind` meets it with the strength ``alpha`` and
 the columns at hand and returns a `BoundPenalty`: frozen arrays, ``alpha`` inside, one entry per occupied column.
 
-Letters: ``w`` weights; ``z = X' g`` gradient of the loss part in ``w``; ``u`` a dual variable; ``omega_j`` the penalty of
-one weight and ``omega_j*(u) = sup_w u w - omega_j(w)`` its conjugate.
+Letters: ``w`` weights; ``z = X' g`` gradient of the loss part in ``w``; ``u`` a dual variable; ``omega_j`` the penalty
+of one weight and ``omega_j*(u) = sup_w u w - omega_j(w)`` its conjugate.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class BoundPenalty:
         raise NotImplementedError(f"{type(self).__name__} cannot carry a fixed ridge: dropout is not offered with it")
 
     unpenalised: Array | None = None
-    """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: there is none."""
+    """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: nNone: none."""
 
     costless: Array | None = None
-    """Mask of weights without any cost, bounds or not: only an exactly zero gradient certifies them. None: there is none."""
+    """Mask of weights without any cost, bounds or not: only a zero gradient certifies them. None: none."""
 
     kinked: bool = True
     """Whether a multiple of the dual point below one can make `conjugate` smaller: there is a norm in it."""
@@ -266,7 +266,7 @@ class Penalty(BaseEstimator):
         columns : ndarray of int, default=None
             The columns that hold data, ascending; None means all.
         factor : array-like of shape (n_features,) or dict, default=None
-            Multiplies `alpha` per feature: 0 never penalised, inf excluded. A dict names the features that differ from 1.
+            Multiplies `alpha` per feature: 0 never penalised, inf excluded. A dict names those that differ from 1.
         scale : ndarray of shape (m,), default=None
             Standard deviations of the occupied columns under ``standardize``; None means one.
         lower, upper : float or array-like of shape (n_features,), default=None

@@ -61,7 +61,7 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     >>> from sparsereg import Lasso, SelectNonzero
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> SelectNonzero(Lasso(alpha=1.0)).fit(X, y).get_feature_names_out()
-    array(['bmi', 's5'], dtype=object)
+    array(['bmi', 'bp', 's5'], dtype=object)
     """
 
     def __init__(self, estimator: Any, *, prefit: bool = False, max_features: int | None = None, groups: Any = None):

@@ -98,7 +98,10 @@ class SparseLinearModel(BaseEstimator):
         values = np.concatenate([s.coef_value for s in solutions]).astype(dtype)
         ids = np.concatenate([s.coef_index for s in solutions])
         indptr = np.cumsum([0, *(len(s.coef_value) for s in solutions)])
-        self.sparse_coef_ = sp.csr_array((values, ids, indptr), shape=(len(solutions), solutions[0].n_features))
+        shape = (len(solutions), solutions[0].n_features)
+        if shape[1] <= np.iinfo(np.int32).max:
+            ids, indptr = ids.astype(np.int32), indptr.astype(np.int32)
+        self.sparse_coef_ = sp.csr_array((values, ids, indptr), shape=shape)
         intercepts = np.array([s.intercept for s in solutions], dtype=dtype)
         self.intercept_ = intercepts if self._two_dimensional else intercepts[0]
         single = len(solutions) == 1
@@ -123,7 +126,7 @@ class SparseLinearModel(BaseEstimator):
         check_is_fitted(self)
         if self._with_offset and offset is None:
             raise ValueError(
-                "this model was fitted with an offset and needs one here too: pass offset=..., or offset=0 if that is meant"
+                "this model was fitted with an offset and needs one here: pass offset=..., or offset=0 if that is meant"
             )
         X = check_matrix(self, X, reset=False)
         offset = check_offset(offset, X.shape[0])
@@ -164,13 +167,13 @@ def _warn_once(model: Any, solutions: list[Solution]) -> None:
     if worst.status == "no_finite_minimum":
         message = (
             "there is no finite minimum: without a penalty the weights of some columns can grow for ever and the loss "
-            "still falls (separable classes, or columns that occur only where the target is zero). Add a penalty or bounds."
+            "still falls (separable classes, or columns that occur only where the target is zero). Add a penalty."
         )
     else:
         reached = worst.gap / worst.scale if worst.scale > 0.0 else worst.gap
         message = (
             f"not converged ({worst.status}): relative duality gap {reached:.1e} after {worst.n_iter} iterations, "
-            f"tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring the columns to a "
-            "similar scale (standardize=True or a scaler) or increase alpha."
+            f"tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring the columns "
+            "to a similar scale (standardize=True or a scaler) or increase alpha."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=4)

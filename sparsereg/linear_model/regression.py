@@ -125,8 +125,8 @@ class SparseRegressor(_Regressor):
     Parameters
     ----------
     loss : str or Loss, default="squared_error"
-        ``"squared_error"``, ``"poisson"``, ``"gamma"``, ``"tweedie"``, ``"huber"``, or an object from `sparsereg.losses`
-        such as ``Tweedie(power=1.7)``.
+        ``"squared_error"``, ``"poisson"``, ``"gamma"``, ``"tweedie"``, ``"huber"``, or an object from
+        `sparsereg.losses` such as ``Tweedie(power=1.7)``.
     penalty : str, Penalty or None, default="l1"
         ``"l1"``, ``"l2"``, ``"elasticnet"``, None, or an object from `sparsereg.penalties` such as
         ``ElasticNet(l1_ratio=0.9)``.
@@ -184,7 +184,7 @@ class SparseRegressor(_Regressor):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = SparseRegressor(loss="poisson", alpha=0.5).fit(X, y)
     >>> model.sparse_coef_.indices
-    array([2, 8], dtype=int32)
+    array([2, 3, 6, 8], dtype=int32)
     >>> bool(model.dual_gap_ < 1e-6)
     True
     """
@@ -256,7 +256,7 @@ class Lasso(_HouseholdRegressor):
         Strength of the penalty, >= 0.
     fit_intercept : bool, default=True
     max_iter : int, default=1000
-        Largest number of outer iterations (scikit-learn counts epochs of coordinate descent; far fewer are needed here).
+        Largest number of outer iterations (scikit-learn counts epochs; far fewer are needed here).
     tol : float, default=1e-4
         Stop when the duality gap is at most `tol` times the null deviance.
     warm_start : bool, default=False
@@ -334,7 +334,7 @@ class ElasticNet(_HouseholdRegressor):
     >>> from sparsereg import ElasticNet
     >>> X, y = load_diabetes(return_X_y=True)
     >>> ElasticNet(alpha=0.01, l1_ratio=0.9).fit(X, y).sparse_coef_.nnz
-    9
+    10
     """
 
     def __init__(

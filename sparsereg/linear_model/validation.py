@@ -44,7 +44,7 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
 
 
 def check_matrix(estimator: BaseEstimator, X: Any, **options: Any) -> Any:
-    """Validate X (and y) with scikit-learn's tools, after a look at what those trust: the structure of a sparse matrix."""
+    """Validate X (and y) with scikit-learn's tools, after a look at what those trust: how a sparse X is built."""
     if sp.issparse(X):
         X, _ = check_sparse(X)
     if sp.issparse(options.get("y")):

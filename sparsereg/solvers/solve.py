@@ -56,7 +56,7 @@ def solve(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> solution = solve(Problem.from_data(X, y, alpha=1.0))
     >>> solution.status, solution.coef_index
-    ('converged', array([2, 8]))
+    ('converged', array([2, 3, 8]))
     >>> bool(solution.gap <= 1e-6 * solution.scale)
     True
     """
