@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -31,6 +31,15 @@ __all__ = [
 ]
 
 Array = np.ndarray
+
+
+class Coordinates(NamedTuple):
+    """A penalty as coordinate descent sees it: ``l1 |w| + l2 w^2 / 2`` with ``lower <= w <= upper``, per weight."""
+
+    l1: Array
+    l2: Array
+    lower: Array
+    upper: Array
 
 
 class BoundPenalty:
@@ -91,17 +100,28 @@ class BoundPenalty:
     unpenalised: Array | None = None
     """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: nNone: none."""
 
-    costless: Array | None = None
-    """Mask of weights without any cost, bounds or not: only a zero gradient certifies them. None: none."""
+    @property
+    def costless(self) -> Array | None:
+        """Mask of weights without any cost, bounds or not: only a zero gradient certifies them. None: none."""
+        return None
 
-    kinked: bool = True
-    """Whether a multiple of the dual point below one can make `conjugate` smaller: there is a norm in it."""
+    @property
+    def excluded(self) -> Array | None:
+        """Mask of weights that are held at zero. None: none."""
+        return None
 
-    smooth: bool = False
-    """Whether it is a plain quadratic without bounds: then Newton steps need no coordinate descent."""
+    @property
+    def kinked(self) -> bool:
+        """Whether a multiple of the dual point below one can make `conjugate` smaller: there is a norm in it."""
+        return True
 
-    def kernel_arguments(self) -> tuple[Array, Array, Array, Array] | None:
-        """Return (l1, l2, lower, upper) for the coordinate descent kernels, None if they cannot express this."""
+    @property
+    def smooth(self) -> bool:
+        """Whether it is a plain quadratic without bounds: then Newton steps need no coordinate descent."""
+        return False
+
+    def kernel_arguments(self) -> Coordinates | None:
+        """Return what the coordinate descent kernels need, None if they cannot express this penalty."""
         return None
 
     def majorizer(self, w: Array) -> BoundPenalty:
@@ -233,9 +253,9 @@ class SeparablePenalty(BoundPenalty):
         free = np.isinf(self.lower) & np.isinf(self.upper)
         return not self.kinked and bool((free | self.excluded).all())
 
-    def kernel_arguments(self) -> tuple[Array, Array, Array, Array]:
-        """Return (l1, l2, lower, upper)."""
-        return self.l1, self.l2, self.lower, self.upper
+    def kernel_arguments(self) -> Coordinates:
+        """Return the four arrays."""
+        return Coordinates(self.l1, self.l2, self.lower, self.upper)
 
 
 class Penalty(BaseEstimator):
@@ -420,7 +440,10 @@ def _factor(factor: Any, n_features: int, names: Sequence[str] | None, columns: 
         return None
     if isinstance(factor, Mapping):
         return _factor_by_name(factor, n_features, names, columns)
-    f = _vector("penalty_factor", factor, n_features)
+    return _by_position(_vector("penalty_factor", factor, n_features), columns)
+
+
+def _by_position(f: Array, columns: Array | None) -> Array:
     if np.isnan(f).any() or (f < 0.0).any():
         raise ValueError("penalty_factor must hold values >= 0 (0: never penalised, inf: excluded)")
     return f if columns is None else f[columns]
@@ -435,7 +458,7 @@ def _factor_by_name(factor: Mapping, n_features: int, names: Sequence[str] | Non
         raise ValueError(f"penalty_factor names features that X does not have: {unknown[:5]}")
     f = np.ones(n_features)
     f[[position[name] for name in factor]] = _numbers("penalty_factor", list(factor.values()))
-    return _factor(f, n_features, None, columns)
+    return _by_position(f, columns)
 
 
 def _bound(name: str, bound: Any, default: float, n_features: int, columns: Array | None) -> Array:

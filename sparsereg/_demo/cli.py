@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     console.line("sparsereg: one linear model, three penalties")
     console.line()
     task = _task(arguments, console)
-    console.paragraph(task.question, indent="          ")
+    console.detail("question", task.question)
     matrices = make_matrices(task, console)
     results = compare(task, matrices, console)
     movement = record_movement(task, matrices, results, console)

@@ -118,7 +118,7 @@ def table_features(columns: Sequence[Column], n_train: int) -> ColumnTransformer
 
 
 def table_feature_names(columns: Sequence[Column], fitted: ColumnTransformer, wanted: np.ndarray) -> list[str]:
-    """Name the columns of the matrix in words of the table: ``age 20 to 30``, ``region = north``."""
+    """Name the columns of the matrix in words of the table: ``age 20..30``, ``region = north``."""
     names: list[str] = []
     for block, transformer, chosen in fitted.transformers_:
         if block == "remainder":
@@ -179,7 +179,7 @@ class Buckets(TransformerMixin, BaseEstimator):
         return sparse.csr_array((np.ones(indices.size), indices, indptr), shape=(len(X), int(starts[-1])))
 
     def get_feature_names_out(self, input_features: Sequence[str]) -> np.ndarray:
-        """Return names such as ``age 20 to 30`` and ``age 20 to 30 & height above 1.8``."""
+        """Return names such as ``age 20..30`` and ``age 20..30 & height above 1.8``."""
         names = [
             [f"{name} {span}" for span in _spans(edges, missing)]
             for name, edges, missing in zip(input_features, self.edges_, self.missing_, strict=True)
@@ -200,6 +200,6 @@ class Buckets(TransformerMixin, BaseEstimator):
 def _spans(edges: np.ndarray, missing: bool) -> list[str]:
     """Describe the buckets between edges."""
     shown = [f"{edge:.5g}" for edge in edges]
-    inner = [f"{a} to {b}" for a, b in zip(shown[:-1], shown[1:], strict=True)]
+    inner = [f"{a}..{b}" for a, b in zip(shown[:-1], shown[1:], strict=True)]
     spans = [f"up to {shown[0]}", *inner, f"above {shown[-1]}"] if shown else ["known"]
     return [*spans, "missing"] if missing else spans

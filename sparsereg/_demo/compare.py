@@ -25,8 +25,9 @@ from sparsereg._demo.task import FOLDS, Task
 
 PENALTIES: Mapping[str, str | None] = {"none": None, "L2": "l2", "L1": "l1"}
 
-# Without a penalty a wide model has no single best answer, often none at all: enough iterations to see that.
+# Without a penalty a wide model has no single best answer, often none at all: a few iterations show that.
 _FREE_ITERATIONS = 3
+_WIDE = 0.1  # columns per row
 
 # Relative duality gaps. While alpha is chosen, scores cannot tell a thousandth of the null deviance apart.
 _SEARCH_TOL, _FINAL_TOL = 1e-3, 1e-6
@@ -67,6 +68,8 @@ class Result:
         Whether the strength chosen was the first or last one tried.
     unfinished : bool
         Whether the fit warned that it had not converged.
+    separates : bool
+        Whether it tells the two classes of the training rows apart without error.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Result:
     seconds: float = 0.0
     at_edge: bool = False
     unfinished: bool = False
+    separates: bool = False
 
     @property
     def weights(self) -> np.ndarray:
@@ -92,8 +96,8 @@ def make_matrices(task: Task, console: Console) -> Matrices:
         features = clone(task.features)
         X_train = features.fit_transform(task.X[task.train])
         X_test = features.transform(task.X[task.test])
-        n, p = X_train.shape
-        result.append(f"{n:,} rows x {p:,} {task.columns}, {X_train.nnz / n:,.0f} filled per row")
+        n, used = X_train.shape[0], len(np.unique(X_train.indices))
+        result.append(f"{n:,} rows x {used:,} {task.columns} in use, {X_train.nnz / n:,.0f} filled per row")
         result.append(f"{X_test.shape[0]:,} rows held out")
     return Matrices(X_train, X_test, task.y[task.train], task.y[task.test], features)
 
@@ -134,9 +138,11 @@ def candidate_alphas(penalty: str | None, X: Any, y: np.ndarray, two_classes: bo
     return size / n * np.geomspace(10.0, 1e-2, 5)
 
 
-def _model(task: Task, penalty: str | None, alpha: float, tol: float) -> SparseClassifier | SparseRegressor:
+def _model(
+    task: Task, penalty: str | None, alpha: float, tol: float, wide: bool = True
+) -> SparseClassifier | SparseRegressor:
     settings: dict[str, Any] = {"penalty": penalty, "alpha": alpha, "tol": tol}
-    if penalty is None:
+    if penalty is None and wide:
         settings["max_iter"] = _FREE_ITERATIONS
     if task.is_classification:
         return SparseClassifier(loss="log_loss", **settings)
@@ -172,13 +178,15 @@ def _search(task: Task, name: str, alphas: np.ndarray, cache: str, console: Cons
 
 def _measure(task: Task, name: str, alpha: float, at_edge: bool, matrices: Matrices) -> Result:
     """Fit one model on all training rows, and measure it."""
-    model = _model(task, PENALTIES[name], alpha, _FINAL_TOL)
+    n, p = matrices.X_train.shape
+    model = _model(task, PENALTIES[name], alpha, _FINAL_TOL, p > _WIDE * n)
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(matrices.X_train, matrices.y_train)
     seconds = time.perf_counter() - start
     pickled = pickle.dumps(model)
+    wrong = model.predict(matrices.X_train) != matrices.y_train
     return Result(
         name,
         model,
@@ -190,6 +198,7 @@ def _measure(task: Task, name: str, alpha: float, at_edge: bool, matrices: Matri
         seconds=seconds,
         at_edge=at_edge,
         unfinished=any(issubclass(w.category, ConvergenceWarning) for w in caught),
+        separates=task.is_classification and not wrong.any(),
     )
 
 

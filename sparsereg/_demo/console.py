@@ -42,10 +42,15 @@ class Console:
         """Write a heading with a rule under it, set off from what came before."""
         self._write(f"\n{text}\n{'-' * len(text)}\n")
 
-    def paragraph(self, text: str, indent: str = "", first: str = "") -> None:
-        """Write text wrapped to the width of the page, `first` in place of the indent of its first line."""
-        for k, line in enumerate(wrap(text, WIDTH - len(indent))):
-            self.line((first.ljust(len(indent)) if k == 0 else indent) + line)
+    def paragraph(self, text: str) -> None:
+        """Write text wrapped to the width of the page."""
+        for line in wrap(text, WIDTH):
+            self.line(line)
+
+    def detail(self, name: str, text: str) -> None:
+        """Write something about the last step, under it."""
+        for k, line in enumerate(wrap(text, WIDTH - 21)):
+            self.line(f"{'':11}{name if k == 0 else '':<10}{line}")
 
     @contextmanager
     def step(self, what: str) -> Iterator[list[str]]:
@@ -98,19 +103,20 @@ def wrap(text: str, width: int) -> list[str]:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lay out a table, the first column to the left and the others to the right.
 
-    A heading may have two lines, parted by a newline.
+    A heading may have two lines, parted by a newline. A row may be short; one cell alone may be of any length.
     """
     heads = [name.split("\n") for name in header]
     depth = max(map(len, heads))
     stacked = [[""] * (depth - len(head)) + head for head in heads]
-    body = [list(line) for line in zip(*stacked, strict=True)]
-    body += [["", *[""] * (len(header) - 1)], *map(list, rows)]
-    widths = [max(len(row[k]) for row in body) for k in range(len(header))]
-    body[depth] = ["-" * width for width in widths]
+    widths = [
+        max(len(cell) for cell in (*head, *(row[k] for row in rows if len(row) > max(k, 1))))
+        for k, head in enumerate(heads)
+    ]
+    body = [*zip(*stacked, strict=True), ["-" * width for width in widths], *rows]
     return [
         "  ".join(
-            cell.ljust(size) if k == 0 else cell.rjust(size)
-            for k, (cell, size) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if k == 0 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=False))
         ).rstrip()
         for row in body
     ]

@@ -29,6 +29,7 @@ def docstring_task(console: Console, seed: int) -> Task:
         docs = load_docstrings()
         counts = ", ".join(f"{name} {sum(docs.package == name):,}" for name in dict.fromkeys(docs.package))
         result.append(f"{len(docs.data):,} ({counts})")
+    console.detail("removed", "examples, package names, version notes, type lines: they would give the answer away")
     y = docs.target.astype(float)
     train, test = hold_out(y, True, seed, docs.modules)
     with console.step("counting words and word pairs") as result:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import numpy as np
 
 from sparsereg._demo.compare import PENALTIES, Matrices, Result
-from sparsereg._demo.console import Console, human_bytes, human_number, table
+from sparsereg._demo.console import WIDTH, Console, human_bytes, human_number, table
 from sparsereg._demo.movement import Movement
 from sparsereg._demo.task import Task
 
-_SPARK_WIDTH = 20
+_SPARK_WIDTH = 12
+_VALUE_WIDTH = 9
+_NAME_WIDTH = 26
+_LONG_NAME_WIDTH = 72
 _MOST_NAMES = 10
-_NAME_WIDTH = 30
+_MOST_PATHS = 5
 
 
 def show_comparison(console: Console, task: Task, results: dict[str, Result]) -> None:
@@ -21,21 +26,16 @@ def show_comparison(console: Console, task: Task, results: dict[str, Result]) ->
     header = ["penalty", *score_names, "nonzero\nweights", "on disk", "in memory", "fit time", "alpha"]
     rows = []
     for name, result in results.items():
-        scores = [_score(result.scores[score]) for score in score_names]
-        if name == "no model":
-            rows.append([name, *scores, "", "", "", "", ""])
-            continue
-        rows.append(
-            [
-                name,
-                *scores,
+        row = [name, *(_score(result.scores[score]) for score in score_names)]
+        if name in PENALTIES:
+            row += [
                 f"{result.n_nonzero:,}",
                 human_bytes(result.disk),
                 human_bytes(result.memory),
                 f"{result.seconds:.2f} s",
                 human_number(result.alpha) if result.alpha else "-",
             ]
-        )
+        rows.append(row)
     for line in table(header, rows):
         console.line(line)
     console.line()
@@ -48,91 +48,96 @@ def show_movement(console: Console, task: Task, matrices: Matrices, movement: Mo
     console.heading("How the weights move, iteration by iteration")
     console.paragraph(
         "All three start from the weights that were fitted without a penalty. The height is the size of a "
-        "weight; a blank is exactly zero. Then the last value."
+        "weight, each row of blocks on its own scale; a blank is exactly zero. Behind it the last value."
     )
     console.line()
-    shown = [*np.flatnonzero(movement.kept)[:5], *np.flatnonzero(~movement.kept)[:5]]
+    shown = [*np.flatnonzero(movement.kept)[:_MOST_PATHS], *np.flatnonzero(~movement.kept)[:_MOST_PATHS]]
     names = task.feature_names(matrices.features, movement.columns[shown])
-    rows = []
+    rows: list[list[str]] = []
     for k, name in zip(shown, names, strict=True):
-        # Each model on its own scale: without a penalty weights outgrow the others' by far.
-        cells = []
-        for path in (movement.paths[penalty][:, k] for penalty in PENALTIES):
-            spark = console.spark(path, _SPARK_WIDTH, np.abs(path).max())
-            cells.append(f"{spark} {_signed(path[-1]):>8}")
-        rows.append([shorten(name), *cells])
-    rows.append(["", "", "", ""])
-    counts = []
-    for name in PENALTIES:
-        count = movement.n_nonzero[name]
-        counts.append(f"{console.spark(count, _SPARK_WIDTH, count.max())} {count[-1]:>8,}")
-    rows.append(["weights that are not zero", *counts])
-    for line in table(["", *(f"{name}{' ' * (_SPARK_WIDTH + 9 - len(name))}" for name in PENALTIES)], rows):
+        paths = (movement.paths[penalty][:, k] for penalty in PENALTIES)
+        cells = [_spark_and_last(console, path, _signed(path[-1])) for path in paths]
+        if len(name) > _NAME_WIDTH:
+            rows += [[shorten(name, _LONG_NAME_WIDTH)], ["", *cells]]
+        else:
+            rows.append([name, *cells])
+    counts = (movement.n_nonzero[penalty] for penalty in PENALTIES)
+    rows += [[], ["how many are not zero", *(_spark_and_last(console, c, f"{c[-1]:,}") for c in counts)]]
+    width = _SPARK_WIDTH + 1 + _VALUE_WIDTH
+    for line in table(["weight of", *(name.ljust(width) for name in PENALTIES)], rows):
         console.line(line)
 
 
 def show_deciding(console: Console, task: Task, matrices: Matrices, l1: Result) -> None:
     """Print the columns with the largest weights of the L1 model, for and against."""
-    order = np.argsort(l1.weights, kind="stable")
-    up = [k for k in order[::-1][:_MOST_NAMES] if l1.weights[k] > 0]
-    down = [k for k in order[:_MOST_NAMES] if l1.weights[k] < 0]
-    if task.labels is None:
-        titles = ("what raises the prediction", "what lowers it")
-    else:
-        titles = (f"for {task.labels[1]}", f"for {task.labels[0]}")
-    what = task.columns if task.columns != "columns" else "columns"
-    console.heading(f"The {what} that decide, by their weight in the L1 model")
+    console.heading(f"The {task.columns} that decide, by their weight in the L1 model")
+    weights = l1.weights
+    order = np.argsort(weights, kind="stable")
+    up = [k for k in order[::-1][:_MOST_NAMES] if weights[k] > 0]
+    down = [k for k in order[:_MOST_NAMES] if weights[k] < 0]
     if not up and not down:
         console.line("None: at this strength every weight is zero.")
         return
-    top = float(np.abs(l1.weights).max())
-    sides = [_bars(console, task, matrices, l1.weights, side, top) for side in (up, down)]
-    depth = max(map(len, sides))
-    sides = [side + [""] * (depth - len(side)) for side in sides]
-    width = max(map(len, [*sides[0], titles[0]])) + 3
-    console.line(f"{titles[0]:<{width}}{titles[1]}")
-    for left, right in zip(*sides, strict=True):
-        console.line(f"{left:<{width}}{right}".rstrip())
+    titles = ("raises the prediction", "lowers the prediction")
+    if task.labels is not None:
+        titles = (f"speaks for {task.labels[1]}", f"speaks for {task.labels[0]}")
+    left, right = (
+        [title, *_bars(console, task, matrices, weights, columns)]
+        for title, columns in zip(titles, (up, down), strict=True)
+    )
+    width = max(map(len, left)) + 4
+    if width + max(map(len, right)) <= WIDTH:
+        lines = [f"{a:<{width}}{b}" for a, b in zip_longest(left, right, fillvalue="")]
+    else:
+        lines = [*left, *right]
+    for line in lines:
+        console.line(line.rstrip())
 
 
 def show_summary(console: Console, task: Task, results: dict[str, Result]) -> None:
     """Say in plain words what the table says."""
     console.heading("In short")
-    score = "accuracy" if task.is_classification else "R2"
-    none, l2, l1, dummy = (results[name] for name in ("none", "L2", "L1", "no model"))
+    none, l2, l1, constant = (results[name] for name in ("none", "L2", "L1", "no model"))
+    score = next(iter(l1.scores))
     share = l1.n_nonzero / max(l2.n_nonzero, 1)
     console.paragraph(
-        f"L1 answers with {l1.n_nonzero:,} of {l2.n_nonzero:,} weights ({_percent(share)}): "
-        f"{score} {_score(l1.scores[score])} against {_score(l2.scores[score])} for L2 and "
-        f"{_score(none.scores[score])} without a penalty; {_score(dummy.scores[score])} is what a model that "
-        f"always says the same gets. It needs {human_bytes(l1.disk)} on disk, L2 {human_bytes(l2.disk)}."
+        f"L1 needs {l1.n_nonzero:,} of {l2.n_nonzero:,} weights ({_percent(share)}) and "
+        f"{human_bytes(l1.disk)} instead of {human_bytes(l2.disk)}. On rows that no model had seen its {score} is "
+        f"{_score(l1.scores[score])}; L2 has {_score(l2.scores[score])}, no penalty "
+        f"{_score(none.scores[score])}, and always giving the same answer {_score(constant.scores[score])}."
     )
     console.paragraph(
-        "L2 makes every weight smaller and none of them zero: all columns are needed for ever. L1 sets most "
-        "weights to exactly zero: the columns without a weight need not be computed, stored or explained."
+        "L2 holds all weights down and sets none to zero, so every column must be computed and stored for ever. "
+        "L1 sets most weights to exactly zero: their columns can be forgotten, and what is left can be read."
     )
 
 
-def shorten(name: str, width: int = _NAME_WIDTH) -> str:
-    """Cut a long name, so that tables keep their shape."""
-    return name if len(name) <= width else name[: width - 2] + ".."
+def shorten(name: str, width: int) -> str:
+    """Cut a long name, so that tables and pictures keep their shape."""
+    return name if len(name) <= width else name[: width - 3] + "..."
 
 
 def _notes(task: Task, results: dict[str, Result]) -> list[str]:
+    """Return what the table does not say by itself."""
     notes = []
-    if results["none"].unfinished and task.is_classification:
+    none = results["none"]
+    if none.separates:
         notes.append(
-            "none: stopped early, as it must be. Enough columns tell the training rows apart without error;"
-            " then larger weights are always better, the minimum lies at infinity, and the model grows ever"
-            " surer of itself."
+            f"none: it tells all {len(task.train):,} training rows apart without an error. Then larger weights "
+            "are better without end, there is no finite minimum, and the fit was stopped early. What it learnt "
+            "by heart is of little use on other rows."
         )
-    elif results["none"].unfinished:
+    elif none.unfinished:
         notes.append(
-            "none: stopped early. Some columns are combinations of others or nearly so; the best fit to the"
-            " training rows is far away and not worth reaching."
+            "none: stopped early. Some columns are combinations of others, or nearly so; the best fit to the "
+            "training rows is far away and not worth reaching."
         )
-    gaps = " and ".join(f"{name}'s more than {results[name].model.dual_gap_:.1e}" for name in ("L2", "L1"))
-    notes.append(f"Certified by the duality gap: no other weights could bring {gaps} below the objective reached.")
+    certified = [name for name in ("L2", "L1") if not results[name].unfinished]
+    if certified:
+        notes.append(
+            f"{' and '.join(certified)}: certified by the duality gap. No other weights could lower the "
+            f"objective by more than a millionth of what the model without any {task.columns} starts from."
+        )
     for name in ("L2", "L1"):
         if results[name].unfinished:
             notes.append(f"{name}: stopped before its tolerance was reached.")
@@ -141,13 +146,17 @@ def _notes(task: Task, results: dict[str, Result]) -> list[str]:
     return notes
 
 
-def _bars(
-    console: Console, task: Task, matrices: Matrices, weights: np.ndarray, columns: list[int], top: float
-) -> list[str]:
+def _spark_and_last(console: Console, path: np.ndarray, last: str) -> str:
+    return f"{console.spark(path, _SPARK_WIDTH, np.abs(path).max())} {last:>{_VALUE_WIDTH}}"
+
+
+def _bars(console: Console, task: Task, matrices: Matrices, weights: np.ndarray, columns: list[int]) -> list[str]:
     names = task.feature_names(matrices.features, np.array(columns, dtype=int))
+    top = float(np.abs(weights).max())
     full = console.ramp[-1]
     return [
-        f"{_signed(weights[k]):>8} {full * max(1, round(8 * abs(weights[k]) / top)):<8} {shorten(name)}"
+        f"{_signed(weights[k]):>8} {full * max(1, round(8 * abs(weights[k]) / top)):<8} "
+        f"{shorten(name, _LONG_NAME_WIDTH)}"
         for k, name in zip(columns, names, strict=True)
     ]
 
@@ -157,7 +166,8 @@ def _signed(value: float) -> str:
 
 
 def _score(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    # Adding zero turns the -0.0 that rounding leaves into 0.0.
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def _percent(share: float) -> str:

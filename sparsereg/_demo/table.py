@@ -123,4 +123,4 @@ def _describe(console: Console, columns: Sequence[Column]) -> None:
         names = [f"{c.name} ({c.note})" if c.note else c.name for c in columns if c.kind == kind]
         if names:
             more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-            console.paragraph(", ".join(names[:12]) + more, indent=" " * 21, first=f"{'':10} {kind}")
+            console.detail(kind, ", ".join(names[:12]) + more)

@@ -97,7 +97,7 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
             index, strength, n_features = _coefficients(self.estimator_)
             self.n_features_in_ = n_features
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             names = getattr(self.estimator_, "feature_names_in_", None)
             if names is not None:
                 self.feature_names_in_ = names

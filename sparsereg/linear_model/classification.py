@@ -219,7 +219,9 @@ def _times_class_weight(class_weight: Any, y: Array, encoded: Array, sample_weig
         share = np.bincount(encoded.astype(np.intp), weights=s, minlength=2)
         with np.errstate(divide="ignore"):
             return s * np.where(s > 0.0, (0.5 * s.sum() / share)[encoded.astype(np.intp)], 0.0)
-    if not isinstance(class_weight, Mapping) or not all(isinstance(v, Real) and v >= 0 for v in class_weight.values()):
+    if not isinstance(class_weight, Mapping) or not all(
+        isinstance(v, Real) and float(v) >= 0.0 for v in class_weight.values()
+    ):
         raise ValueError(f"class_weight must be a dict of numbers >= 0, 'balanced' or None; got {class_weight!r}")
     return s * compute_sample_weight(class_weight, y)
 

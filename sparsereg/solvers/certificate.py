@@ -103,6 +103,7 @@ def _duality_gap(
         return max(full, 0.0)
     # Just inside: c u must not leave the domain by rounding.
     shrunk = penalty.conjugate(c * (1.0 - 1e-15) * u)
+    assert shrunk is not None  # it was not at u
     return max(min(full, loss_part + cost + float(shrunk.sum()) - c * uw), 0.0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from sparsereg.penalties import Coordinates
 from sparsereg.solvers._kernels.gram import gram_features
 
 __all__ = ["solve_gram"]
@@ -17,7 +18,7 @@ _PATIENCE = 64  # times as many epochs between Newton steps, at most
 _MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
 
 
-def solve_gram(G: Array, z: Array, w: Array, kernel: tuple[Array, ...], tol: float) -> tuple[Array, int]:
+def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float) -> tuple[Array, int]:
     """Return the minimiser and the number of epochs: coordinate descent, with a Newton step now and then.
 
     Coordinate descent finds the support and its signs in a few epochs and then crawls along correlated columns;
@@ -25,28 +26,28 @@ def solve_gram(G: Array, z: Array, w: Array, kernel: tuple[Array, ...], tol: flo
     speed of BLAS-3, which buys some ``k / 50`` epochs, and 60 microseconds of overhead, which buy hundreds of epochs
     of ten coordinates: as many are done in between.
     """
-    l1, l2, lower, upper = kernel
+    l1, l2, lower, upper = costs
     w, gradient = w.copy(), z.copy()
     everything = np.arange(len(w))
     epochs, patience, k = 0, 1, len(w)
     at_least = max(_EPOCHS, int(6e4 / (k * (20.0 + 0.25 * k) + 1.0)))
     while epochs < _MAX_EPOCHS:
-        batch = patience * max(at_least, np.count_nonzero(w) // 50)
+        batch = patience * max(at_least, int(np.count_nonzero(w)) // 50)
         done, change = gram_features(G, gradient, w, l1, l2, lower, upper, everything, batch, tol)
         epochs += done
         if change <= tol:
             break
         # A support larger than the rank has no Newton step to speak of: leave it to coordinate descent for longer.
-        patience = 1 if _newton_on_support(G, gradient, w, kernel) else min(2 * patience, _PATIENCE)
+        patience = 1 if _newton_on_support(G, gradient, w, costs) else min(2 * patience, _PATIENCE)
     return w, epochs
 
 
-def _newton_on_support(G: Array, gradient: Array, w: Array, kernel: tuple[Array, ...]) -> bool:
+def _newton_on_support(G: Array, gradient: Array, w: Array, costs: Coordinates) -> bool:
     """Minimise over the support with its signs held, as far as that goes; update ``w`` and ``gradient`` in place.
 
     Returns whether the step went all the way (weights that change sign stopping at zero).
     """
-    l1, l2, lower, upper = kernel
+    l1, l2, lower, upper = costs
     free = (w > lower) & (w < upper) & ((w != 0.0) | (l1 == 0.0))
     A = np.flatnonzero(free & (G.diagonal() + l2 > 0.0))
     if not 0 < len(A) <= _MAX_SUPPORT:

@@ -43,8 +43,8 @@ def null_model(problem: Problem) -> Point:
 
 def unpenalised_columns(problem: Problem) -> Array:
     """Return the columns that alpha does not touch and that have no bounds, none if there is no other column."""
-    free = problem.penalty.unpenalised
-    if free is None or not free.any() or (free | problem.penalty.excluded).all():
+    free, excluded = problem.penalty.unpenalised, problem.penalty.excluded
+    if free is None or not free.any() or (free if excluded is None else free | excluded).all():
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(free)
 
@@ -70,7 +70,7 @@ def polish(problem: Problem, w: Array, b: float, eta: Array, columns: Array, max
 def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, columns: Array) -> float | None:
     """Take one Newton step on some unpenalised columns; return the shift of the intercept, None if nothing is left."""
     penalty, old = problem.penalty.take(columns), w[columns]
-    l2 = penalty.kernel_arguments()[1]  # a fixed ridge at most
+    l2 = problem.coordinates.l2[columns]  # a fixed ridge at most
     z = problem.design.dot(columns, g) + l2 * old
     size = np.abs(problem.design.dot(columns, np.abs(g)))
     if (np.abs(z) <= 16.0 * _EPS * (size + np.abs(z).max())).all():

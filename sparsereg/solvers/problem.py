@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsereg.losses import Loss, get_loss
-from sparsereg.penalties import BoundPenalty, Penalty, get_penalty
+from sparsereg.penalties import BoundPenalty, Coordinates, Penalty, get_penalty
 from sparsereg.solvers.design import Design, as_design
 
 __all__ = ["Problem", "Progress", "Record", "Solution"]
@@ -142,6 +142,14 @@ class Problem:
         """Return ``g`` and ``h`` with the sample weights inside."""
         g, h = self.loss.gradient_hessian(self.y, eta)
         return g * self.weights, h * self.weights
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        """The penalty as the kernels see it; TypeError where it cannot be seen so."""
+        coordinates = self.penalty.kernel_arguments()
+        if coordinates is None:
+            raise TypeError(f"{type(self.penalty).__name__} has no kernel_arguments: it needs fista")
+        return coordinates
 
     @cached_property
     def infimum(self) -> float:

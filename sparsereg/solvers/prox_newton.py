@@ -56,6 +56,8 @@ class _Run:
         self.model = QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
         m = problem.design.shape[1]
+        excluded = problem.penalty.excluded
+        self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
         self.everything = problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m, 0))
         self.inner = 0.3  # the part of the violation that sub-problems leave
 
@@ -91,9 +93,9 @@ class _Run:
         problem = self.problem
         m = problem.design.shape[1]
         if self.everything:
-            return np.arange(m) if not problem.penalty.excluded.any() else np.flatnonzero(~problem.penalty.excluded)
-        l1 = problem.penalty.kernel_arguments()[0]
-        support = np.flatnonzero((self.w != 0.0) | ((l1 == 0.0) & ~problem.penalty.excluded))
+            return self.movable
+        kinkless = self.movable[problem.coordinates.l1[self.movable] == 0.0]
+        support = np.union1d(np.flatnonzero(self.w), kinkless)
         keep = support
         if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep), len(self.keep)):
             outside = np.ones(m, dtype=bool)

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
+from sparsereg.penalties import Coordinates
 from sparsereg.solvers.design import Design
 from sparsereg.solvers.gram_descent import solve_gram
 from sparsereg.solvers.problem import Problem
@@ -44,6 +45,11 @@ class Step(NamedTuple):
     epochs: int
 
 
+def take(costs: Coordinates, columns: Array) -> Coordinates:
+    """Return the costs of some columns."""
+    return Coordinates(*(cost[columns] for cost in costs))
+
+
 class QuadraticModel:
     """Sub-problems of one problem. For a quadratic loss the Gram matrix is kept and grown by columns."""
 
@@ -59,15 +65,15 @@ class QuadraticModel:
         ``z`` is the gradient on all columns; only the part in `columns` is read.
         """
         problem = self.problem
-        design, penalty = problem.design, problem.penalty.take(columns)
+        design, costs = problem.design, take(problem.coordinates, columns)
         w, z = w[columns], z[columns]
         sum_h = float(h.sum())
-        if penalty.smooth:
-            d = newton_direction(problem, columns, h, z + penalty.l2 * w, penalty.l2)
+        if problem.penalty.smooth:
+            d = newton_direction(problem, columns, h, z + costs.l2 * w, costs.l2)
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
         elif use_gram(design, len(columns), self._known(columns)):
             G, mean = self._grown_gram(columns, h, sum_h)
-            new, epochs = solve_gram(G, z, w, penalty.kernel_arguments(), tol)
+            new, epochs = solve_gram(G, z, w, costs, tol)
         else:
             new, epochs, mean = self._descend(columns, w, g, h, sum_h, z, tol)
         d = new - w
@@ -80,16 +86,16 @@ class QuadraticModel:
         self, columns: Array, w: Array, g: Array, h: Array, sum_h: float, z: Array, tol: float
     ) -> tuple[Array, int, Array]:
         """Return minimiser, epochs and means by the residual regime; where it crawls, the Gram regime takes over."""
-        design, kernel = self.problem.design, self.problem.penalty.take(columns).kernel_arguments()
+        design, costs = self.problem.design, take(self.problem.coordinates, columns)
         mean, curvature = design.moments(columns, h, sum_h, self.problem.fit_intercept)
         curvature[flat_columns(curvature, mean, sum_h)] = 0.0
         held = design.kernel_columns(columns, mean, np.sqrt(curvature / sum_h))
         affordable = len(columns) <= _MAX_GRAM
         limit = _PATIENCE if affordable else _MAX_EPOCHS
-        new, epochs, done = solve_residual(held, Moments(mean, curvature, sum_h), w, g, h, kernel, tol, limit)
+        new, epochs, done = solve_residual(held, Moments(mean, curvature, sum_h), w, g, h, costs, tol, limit)
         if affordable and not done:
             G, mean = self._grown_gram(columns, h, sum_h)
-            new, more = solve_gram(G, z + G @ (new - w), new, kernel, tol)
+            new, more = solve_gram(G, z + G @ (new - w), new, costs, tol)
             epochs += more
         return new, epochs, mean
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparsereg.penalties import Coordinates
 from sparsereg.solvers._kernels.features import cd_features
 from sparsereg.solvers.design import KernelColumns
 
@@ -31,7 +32,7 @@ def solve_residual(
     w: Array,
     g: Array,
     h: Array,
-    kernel: tuple[Array, ...],
+    costs: Coordinates,
     tol: float,
     max_epochs: int,
 ) -> tuple[Array, int, bool]:
@@ -48,7 +49,7 @@ def solve_residual(
         sum_h,
         np.zeros_like(mean) if centred else mean,
         curvature,
-        *kernel,
+        *costs,
     )
     w, q, s = w.copy(), -g, 0.0
     everything = np.arange(len(w))
@@ -58,7 +59,7 @@ def solve_residual(
         epochs += done
         if change <= tol:
             return w, epochs, True
-        support = np.flatnonzero((w != 0.0) | (kernel[0] == 0.0))
+        support = np.flatnonzero((w != 0.0) | (costs.l1 == 0.0))
         trail_w, trail_q = [w[support]], [q - h * (s / sum_h)]
         for _ in range(_ANDERSON):
             done, change, s = cd_features(data, rows, starts, at, support, w, q, s, *run, 1, tol)
@@ -68,7 +69,7 @@ def solve_residual(
             if change <= tol:
                 break
         else:
-            better = _extrapolate(trail_w, trail_q, h, [a[support] for a in kernel])
+            better = _extrapolate(trail_w, trail_q, h, Coordinates(*(cost[support] for cost in costs)))
             if better is not None:
                 w[support], q = better
                 s = 0.0
@@ -76,7 +77,7 @@ def solve_residual(
 
 
 def _extrapolate(
-    trail_w: list[Array], trail_q: list[Array], h: Array, kernel: list[Array]
+    trail_w: list[Array], trail_q: list[Array], h: Array, costs: Coordinates
 ) -> tuple[Array, Array] | None:
     """Return Anderson's combination of the last iterates if its objective is lower, else None.
 
@@ -84,7 +85,7 @@ def _extrapolate(
     affine in ``w``, so it is combined alike. Q. Bertrand and M. Massias, *Anderson acceleration of coordinate
     descent*, AISTATS 2021.
     """
-    l1, l2, lower, upper = kernel
+    l1, l2, lower, upper = costs
     U = np.diff(np.array(trail_w), axis=0)
     gram = U @ U.T
     try:

@@ -10,7 +10,7 @@ ctypedef fused index:
 
 
 def check_structure(const index[::1] starts, const index[::1] minor, Py_ssize_t n_minor):
-    """Return what is wrong with a compressed matrix: 0 nothing, 1 unsorted or duplicated entries, 2 pointers, 3 an index.
+    """Return what is wrong with a compressed matrix: 0 nothing, 1 order or duplicates, 2 pointers, 3 an index.
 
     Everything else here trusts that the answer was 0 or 1.
     """

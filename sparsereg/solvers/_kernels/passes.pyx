@@ -77,7 +77,7 @@ def column_moments(
             deviation = 0.0
             for i in range(starts[columns[k]], starts[columns[k] + 1]):
                 deviation += h[rows[i]] * (data[i] - total) * (data[i] - total)
-            # What is left of sum_h after a full column is rounding; times mean^2 it would give a constant column a spread.
+            # What a full column leaves of sum_h is rounding; times mean^2 it would give a constant column a spread.
             if centre and sum_h - mass > 1e-12 * sum_h:
                 deviation += total * total * (sum_h - mass)
             curvature[k] = deviation
