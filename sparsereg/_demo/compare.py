@@ -66,8 +66,8 @@ class Result:
         To fit it once.
     at_edge : bool
         Whether the strength chosen was the first or last one tried.
-    unfinished : bool
-        Whether the fit warned that it had not converged.
+    warning : str
+        What the fit warned of, if it had not converged.
     separates : bool
         Whether it tells the two classes of the training rows apart without error.
     """
@@ -81,7 +81,7 @@ class Result:
     memory: int = 0
     seconds: float = 0.0
     at_edge: bool = False
-    unfinished: bool = False
+    warning: str = ""
     separates: bool = False
 
     @property
@@ -197,7 +197,7 @@ def _measure(task: Task, name: str, alpha: float, at_edge: bool, matrices: Matri
         memory=_memory(pickled),
         seconds=seconds,
         at_edge=at_edge,
-        unfinished=any(issubclass(w.category, ConvergenceWarning) for w in caught),
+        warning=" ".join(str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning)),
         separates=task.is_classification and not wrong.any(),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from sparsereg._demo.console import Console
 from sparsereg._demo.task import Task
 from sparsereg.solvers import Problem, Progress, as_design, fista
 
-ITERATIONS = 250
+ITERATIONS = 250  # twice as many with fewer columns than rows, where each costs less and they are slower to tell
 SHOWN_KEPT = 12
 SHOWN_DROPPED = 18
 
@@ -51,13 +52,14 @@ def record_movement(task: Task, matrices: Matrices, results: dict[str, Result], 
     start = (results["none"].weights[occupied], float(np.ravel(free.intercept_)[0]))
     loss = "log_loss" if task.is_classification else "squared_error"
     paths, counts = {}, {}
-    with console.step(f"following the weights through {ITERATIONS} iterations") as result:
+    n_iterations = ITERATIONS if len(occupied) > design.shape[0] else 2 * ITERATIONS
+    with console.step(f"following the weights through {n_iterations} iterations") as result:
         for name, penalty in PENALTIES.items():
             problem = Problem.from_data(design, matrices.y_train, loss, penalty, results[name].alpha)
             recorder = _Recorder(np.searchsorted(occupied, columns))
-            fista(problem, start, tol=0.0, max_iter=ITERATIONS, callback=recorder)
-            paths[name] = np.array(recorder.paths)
-            counts[name] = np.array(recorder.counts)
+            fista(problem, start, tol=0.0, max_iter=n_iterations, callback=recorder)
+            paths[name] = _filled(recorder.paths, n_iterations + 1)
+            counts[name] = _filled(recorder.counts, n_iterations + 1)
         result.append(", ".join(f"{name} {count[-1]:,} left" for name, count in counts.items()))
     return Movement(columns, results["L1"].weights[columns] != 0, paths, counts)
 
@@ -73,6 +75,11 @@ class _Recorder:
     def __call__(self, progress: Progress) -> None:
         self.paths.append(progress.coef[self._at])  # indexing by an array copies
         self.counts.append(int(np.count_nonzero(progress.coef)))
+
+
+def _filled(values: list[Any], length: int) -> np.ndarray:
+    """Repeat the last value: without a penalty there may be nothing left to do from the start."""
+    return np.array(values + values[-1:] * (length - len(values)))
 
 
 def _choose_columns(results: dict[str, Result], occupied: np.ndarray, seed: int) -> np.ndarray:

@@ -15,12 +15,12 @@ from sparsereg._demo.report import shorten
 from sparsereg._demo.task import Task
 
 _MOST_LABELS = 10
-_LABEL_WIDTH = 22
+_LABEL_WIDTH = 28
 _KEPT, _DROPPED = "#c1440e", "#7b8ba3"
 _TITLES = {
     "none": "no penalty: nothing holds the weights",
-    "L2": "L2: weights shrink, none is ever zero",
-    "L1": "L1: most weights become exactly zero",
+    "L2": "L2: weights shrink, none becomes zero",
+    "L1": "L1: one weight after the other becomes zero",
 }
 
 
@@ -38,14 +38,15 @@ def save_picture(path: Path, task: Task, matrices: Matrices, movement: Movement)
     axes = figure.subplots(2, len(PENALTIES), sharex=True, sharey="row")
     names = task.feature_names(matrices.features, movement.columns)
     height = 1.15 * max(np.abs(movement.paths[name]).max() for name in ("L2", "L1"))
-    bottom = _smallest(movement.paths["L2"])
+    bottom = _smallest(movement.paths["L2"][-1])
+    room = 1.35 if all(len(name) < _LABEL_WIDTH for name in names) else 1.6
     for (upper, lower), name in zip(axes.T, PENALTIES, strict=True):
         paths, count = movement.paths[name], movement.n_nonzero[name]
         _draw_weights(upper, paths, movement.kept)
         _draw_sizes(lower, paths, movement.kept, bottom)
         upper.set_title(f"{_TITLES[name]}\n{count[-1]:,} of {count.max():,} are not zero", fontsize=11)
         lower.set_xlabel("iteration")
-        upper.set(xlim=(0, 1.35 * len(paths)), ylim=(-height, height))
+        upper.set(xlim=(0, room * len(paths)), ylim=(-height, height))
         upper.set_xticks(np.linspace(0, len(paths) - 1, 6))
         _label_largest(upper, paths, movement.kept, names)
     axes[0, 0].set_ylabel("weight")
@@ -87,15 +88,17 @@ def _label_largest(axis: Any, paths: np.ndarray, kept: np.ndarray, names: Sequen
     low, high = axis.get_ylim()
     for k in np.argsort(-np.abs(paths[-1]) * kept, kind="stable")[:_MOST_LABELS]:
         value = paths[-1, k]
-        apart = all(abs(value - other) > 0.055 * (high - low) for other in taken)
+        lines = [f" {shorten(part, _LABEL_WIDTH)}" for part in names[k].split(" & ")]
+        apart = all(abs(value - other) > 0.055 * len(lines) * (high - low) for other in taken)
         if kept[k] and low < value < high and apart:
             taken.append(value)
-            name = f" {shorten(names[k], _LABEL_WIDTH)}"
-            label = axis.text(len(paths) - 1, value, name, fontsize=8, va="center", color=_KEPT)
+            size = 8 if len(lines) == 1 else 6.5
+            text = "\n".join(lines)
+            label = axis.text(len(paths) - 1, value, text, fontsize=size, va="center", color=_KEPT)
             label.set_in_layout(False)  # the axis leaves room; else a long name would squeeze the panels
 
 
 def _smallest(l2: np.ndarray) -> float:
-    """Return a bottom of the logarithmic scale below all that L2 does to the weights shown."""
+    """Return a bottom of the logarithmic scale below all weights that L2 leaves."""
     size = np.abs(l2)
     return float(size[size > 0].min(initial=1.0) / 6)

@@ -100,6 +100,7 @@ def show_summary(console: Console, task: Task, results: dict[str, Result]) -> No
     none, l2, l1, constant = (results[name] for name in ("none", "L2", "L1", "no model"))
     score = next(iter(l1.scores))
     share = l1.n_nonzero / max(l2.n_nonzero, 1)
+    many = "most" if share < 0.5 else "some"
     console.paragraph(
         f"L1 needs {l1.n_nonzero:,} of {l2.n_nonzero:,} weights ({_percent(share)}) and "
         f"{human_bytes(l1.disk)} instead of {human_bytes(l2.disk)}. On rows that no model had seen its {score} is "
@@ -108,7 +109,7 @@ def show_summary(console: Console, task: Task, results: dict[str, Result]) -> No
     )
     console.paragraph(
         "L2 holds all weights down and sets none to zero, so every column must be computed and stored for ever. "
-        "L1 sets most weights to exactly zero: their columns can be forgotten, and what is left can be read."
+        f"L1 sets {many} weights to exactly zero: their columns can be forgotten, and what is left can be read."
     )
 
 
@@ -127,19 +128,24 @@ def _notes(task: Task, results: dict[str, Result]) -> list[str]:
             "are better without end, there is no finite minimum, and the fit was stopped early. What it learnt "
             "by heart is of little use on other rows."
         )
-    elif none.unfinished:
+    elif "no finite minimum" in none.warning:
+        notes.append(
+            "none: some columns are filled in rows of one class only. Their weights could grow without end and "
+            "the fit to the training rows would still get better: there is no finite minimum."
+        )
+    elif none.warning:
         notes.append(
             "none: stopped early. Some columns are combinations of others, or nearly so; the best fit to the "
             "training rows is far away and not worth reaching."
         )
-    certified = [name for name in ("L2", "L1") if not results[name].unfinished]
+    certified = [name for name in ("L2", "L1") if not results[name].warning]
     if certified:
         notes.append(
             f"{' and '.join(certified)}: certified by the duality gap. No other weights could lower the "
             f"objective by more than a millionth of what the model without any {task.columns} starts from."
         )
     for name in ("L2", "L1"):
-        if results[name].unfinished:
+        if results[name].warning:
             notes.append(f"{name}: stopped before its tolerance was reached.")
         if results[name].at_edge:
             notes.append(f"{name}: the alpha chosen is the first or last of those tried.")

@@ -170,7 +170,7 @@ def _warn_once(model: Any, solutions: list[Solution]) -> None:
             "still falls (separable classes, or columns that occur only where the target is zero). Add a penalty."
         )
     else:
-        reached = worst.gap / worst.scale if worst.scale > 0.0 else worst.gap
+        reached = worst.gap / worst.scale if 0.0 < worst.scale < np.inf else worst.gap
         message = (
             f"not converged ({worst.status}): relative duality gap {reached:.1e} after {worst.n_iter} iterations, "
             f"tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring the columns "

@@ -14,6 +14,7 @@ Array = np.ndarray
 
 _EPOCHS = 10  # of coordinate descent between two Newton steps, at least
 _MAX_EPOCHS = 20_000
+_WORK = 2e8  # multiplications in one call of a kernel: an interrupt waits no longer than a fraction of a second
 _PATIENCE = 64  # times as many epochs between Newton steps, at most
 _MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
 
@@ -33,6 +34,7 @@ def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float) -> 
     at_least = max(_EPOCHS, int(6e4 / (k * (20.0 + 0.25 * k) + 1.0)))
     while epochs < _MAX_EPOCHS:
         batch = patience * max(at_least, int(np.count_nonzero(w)) // 50)
+        batch = min(batch, max(1, int(_WORK / (k * k + 1))))
         done, change = gram_features(G, gradient, w, l1, l2, lower, upper, everything, batch, tol)
         epochs += done
         if change <= tol:

@@ -42,7 +42,7 @@ class Journal:
         self._began = time.perf_counter()
         self.null = null_model(problem)
         self.null_gradient = problem.design.rmatvec(self.null.g)
-        self.scale = problem.loss_value(self.null.eta) - problem.infimum
+        self.scale = problem.objective(self.null.w, self.null.eta) - problem.infimum
         self.unit = float(np.abs(self.null_gradient).max(initial=0.0))
 
     def start(self, start: tuple[Array, float] | None) -> tuple[Array, float, Array]:
@@ -90,6 +90,8 @@ class Journal:
     def _verdict(self, cert: Certificate) -> str:
         # A constant target has the null model as its answer and a unit of (nearly) zero: rounding must do.
         floor = 64.0 * _EPS
+        if not np.isfinite(self.scale + cert.objective):
+            return "stalled"
         if cert.gap <= self.tol * self.scale + floor * floor * max(1.0, abs(cert.objective)):
             return "converged"
         if np.isnan(cert.gap) and cert.violation <= self.tol * self.unit:

@@ -96,8 +96,8 @@ def polish_intercept(problem: Problem, eta: Array, g: Array, h: Array) -> tuple[
     if problem.loss.quadratic:
         t = -float(g.sum()) / float(h.sum())
         return t, g + t * h, h
-    low, high, t, last = -np.inf, np.inf, 0.0, np.inf
-    for _ in range(200):
+    low, high, t, last, limit = -np.inf, np.inf, 0.0, np.inf, 2.0
+    for _ in range(400):
         slope, curvature = float(g.sum()), float(h.sum())
         if np.isfinite(slope) and abs(slope) <= 4.0 * _EPS * float(np.abs(g).sum()):
             break
@@ -105,11 +105,15 @@ def polish_intercept(problem: Problem, eta: Array, g: Array, h: Array) -> tuple[
             high = t
         else:
             low = t
-        new = t - slope / curvature if 0.0 < curvature < np.inf else np.nan
-        # Where exp dominates, Newton comes down by one per step: unless it is fast, halve the bracket.
-        bracketed = np.isfinite(high - low)
-        if not low < new < high or (bracketed and abs(slope) > 0.1 * last):
-            new = 0.5 * (low + high) if bracketed else t - np.sign(slope) * (1.0 + abs(t))
+        step = abs(slope) / curvature if 0.0 < curvature < np.inf else np.inf
+        slow = not abs(slope) <= 0.1 * last  # where exp dominates, Newton moves by one per step
+        if np.isfinite(high - low):
+            new = t - np.sign(slope) * step
+            if slow or not low < new < high:
+                new = 0.5 * (low + high)
+        else:  # no bracket yet: never far beyond what was seen, but twice as far each time
+            new = t - np.sign(slope) * (limit if slow and np.isfinite(last) else min(step, limit))
+            limit *= 2.0
         last = abs(slope)
         if abs(new - t) <= _EPS * abs(t):
             break
