@@ -76,9 +76,11 @@ class BoundPenalty:
     def dual_ratio(self, u: Array) -> Array:
         """Return per block how large ``u`` is in units of the largest value at which ``w = 0`` stays optimal.
 
-        ``max(dual_ratio(-z)) <= 1`` is the dual constraint of a norm. Needed where `conjugate` may be infinite.
+        ``max(dual_ratio(-z)) <= 1`` is the dual constraint of a norm. Without one, as here, a dual point whose
+        conjugate is infinite cannot be scaled into the domain.
         """
-        raise NotImplementedError
+        conjugate = self.conjugate(u)
+        return np.zeros_like(u) if conjugate is None else np.where(np.isinf(conjugate), np.inf, 0.0)
 
     def null_alpha(self, z0: Array) -> float | None:
         """Return the factor on ``alpha`` from which ``w = 0`` is optimal, None where there is no such thing."""
@@ -109,11 +111,6 @@ class BoundPenalty:
     def excluded(self) -> Array | None:
         """Mask of weights that are held at zero. None: none."""
         return None
-
-    @property
-    def kinked(self) -> bool:
-        """Whether a multiple of the dual point below one can make `conjugate` smaller: there is a norm in it."""
-        return True
 
     @property
     def smooth(self) -> bool:

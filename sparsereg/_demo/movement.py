@@ -13,6 +13,8 @@ from sparsereg._demo.task import Task
 from sparsereg.solvers import Problem, Progress, as_design, fista
 
 ITERATIONS = 250  # twice as many with fewer columns than rows, where each costs less and they are slower to tell
+_TOL = 1e-8  # nobody sees a weight move after that
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SHOWN_KEPT = 12
 SHOWN_DROPPED = 18
 
@@ -31,12 +33,15 @@ class Movement:
         Their values at the start and after each iteration, for each penalty.
     n_nonzero : dict of ndarray of shape (n_iterations + 1,)
         How many of all weights were not exactly zero.
+    sizes : dict of ndarray of shape (n_iterations + 1, len(QUANTILES))
+        Quantiles of the absolute values of all weights.
     """
 
     columns: np.ndarray
     kept: np.ndarray
     paths: dict[str, np.ndarray]
     n_nonzero: dict[str, np.ndarray]
+    sizes: dict[str, np.ndarray]
 
 
 def record_movement(task: Task, matrices: Matrices, results: dict[str, Result], console: Console) -> Movement:
@@ -51,34 +56,37 @@ def record_movement(task: Task, matrices: Matrices, results: dict[str, Result], 
     free = results["none"].model
     start = (results["none"].weights[occupied], float(np.ravel(free.intercept_)[0]))
     loss = "log_loss" if task.is_classification else "squared_error"
-    paths, counts = {}, {}
+    paths, counts, sizes = {}, {}, {}
     n_iterations = ITERATIONS if len(occupied) > design.shape[0] else 2 * ITERATIONS
     with console.step(f"following the weights through {n_iterations} iterations") as result:
         for name, penalty in PENALTIES.items():
             problem = Problem.from_data(design, matrices.y_train, loss, penalty, results[name].alpha)
             recorder = _Recorder(np.searchsorted(occupied, columns))
-            fista(problem, start, tol=0.0, max_iter=n_iterations, callback=recorder)
+            fista(problem, start, tol=_TOL, max_iter=n_iterations, callback=recorder)
             paths[name] = _filled(recorder.paths, n_iterations + 1)
             counts[name] = _filled(recorder.counts, n_iterations + 1)
+            sizes[name] = _filled(recorder.sizes, n_iterations + 1)
         result.append(", ".join(f"{name} {count[-1]:,} left" for name, count in counts.items()))
-    return Movement(columns, results["L1"].weights[columns] != 0, paths, counts)
+    return Movement(columns, results["L1"].weights[columns] != 0, paths, counts, sizes)
 
 
 class _Recorder:
-    """A solver callback that keeps the weights at some places and the number of nonzero ones."""
+    """A solver callback that keeps the weights at some places and a summary of all."""
 
     def __init__(self, at: np.ndarray) -> None:
         self._at = at
         self.paths: list[np.ndarray] = []
         self.counts: list[int] = []
+        self.sizes: list[np.ndarray] = []
 
     def __call__(self, progress: Progress) -> None:
         self.paths.append(progress.coef[self._at])  # indexing by an array copies
         self.counts.append(int(np.count_nonzero(progress.coef)))
+        self.sizes.append(np.quantile(np.abs(progress.coef), QUANTILES))
 
 
 def _filled(values: list[Any], length: int) -> np.ndarray:
-    """Repeat the last value: without a penalty there may be nothing left to do from the start."""
+    """Repeat the last value where a run had arrived before all iterations were done."""
     return np.array(values + values[-1:] * (length - len(values)))
 
 

@@ -51,7 +51,10 @@ def show_movement(console: Console, task: Task, matrices: Matrices, movement: Mo
         "weight, each row of blocks on its own scale; a blank is exactly zero. Behind it the last value."
     )
     console.line()
-    shown = [*np.flatnonzero(movement.kept)[:_MOST_PATHS], *np.flatnonzero(~movement.kept)[:_MOST_PATHS]]
+    dropped = np.flatnonzero(~movement.kept)
+    # First those that have arrived at zero: near it FISTA's momentum makes weights bounce for a while.
+    dropped = dropped[np.argsort(movement.paths["L1"][-1, dropped] != 0, kind="stable")]
+    shown = [*np.flatnonzero(movement.kept)[:_MOST_PATHS], *dropped[:_MOST_PATHS]]
     names = task.feature_names(matrices.features, movement.columns[shown])
     rows: list[list[str]] = []
     for k, name in zip(shown, names, strict=True):

@@ -94,10 +94,9 @@ def read_table(path: Path, max_rows: int, seed: int) -> tuple[list[str], list[li
                         f"{len(header)} (separator {separator!r})"
                     )
                 # Reservoir sampling: every row has the same chance, and only max_rows are ever held.
-                place = count if count < max_rows else draw.randrange(count + 1)
-                if place == len(sample):
+                if count < max_rows:
                     sample.append((count, row))
-                elif place < max_rows:
+                elif (place := draw.randrange(count + 1)) < max_rows:
                     sample[place] = (count, row)
                 count += 1
         except csv.Error as error:

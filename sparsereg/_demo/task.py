@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import (
     BaseCrossValidator,
-    GroupKFold,
-    GroupShuffleSplit,
     KFold,
+    StratifiedGroupKFold,
     StratifiedKFold,
     train_test_split,
 )
@@ -93,7 +92,7 @@ class Task:
     def folds(self) -> BaseCrossValidator:
         """Return how the training rows are split to choose alpha."""
         if self.groups is not None:
-            return GroupKFold(FOLDS)
+            return StratifiedGroupKFold(FOLDS, shuffle=True, random_state=self.seed)
         if self.is_classification:
             return StratifiedKFold(FOLDS, shuffle=True, random_state=self.seed)
         return KFold(FOLDS, shuffle=True, random_state=self.seed)
@@ -105,7 +104,8 @@ def hold_out(
     """Set a quarter of the rows aside: whole groups if there are any, of both classes if there are two."""
     rows = np.arange(len(y))
     if groups is not None:
-        return next(GroupShuffleSplit(1, test_size=0.25, random_state=seed).split(rows, y, groups))
+        splitter = StratifiedGroupKFold(4, shuffle=True, random_state=seed)
+        return next(splitter.split(rows, y, groups))
     train, test = train_test_split(rows, test_size=0.25, random_state=seed, stratify=y if is_classification else None)
     return np.sort(train), np.sort(test)
 

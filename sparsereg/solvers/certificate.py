@@ -66,45 +66,37 @@ def certificate(problem: Problem, w: Array, eta: Array, g: Array, z: Array, unit
         worst = max(worst, abs(float(g.sum())))
     cost = penalty.value(w)
     objective = problem.loss_value(eta) + cost
-    gap = np.nan
-    if penalty.convex:
-        gap = _duality_gap(problem, w, eta, g, z, cost, objective, unit)
-    return Certificate(objective, gap, worst, violations)
-
-
-def _duality_gap(
-    problem: Problem, w: Array, eta: Array, g: Array, z: Array, cost: float, objective: float, unit: float
-) -> float:
-    """Return the smallest bound that applies."""
-    penalty = problem.penalty
     u = -z
     if penalty.costless is not None:
         u = np.where(penalty.costless & (np.abs(z) <= _POLISHED * unit), 0.0, u)
-    conjugate = penalty.conjugate(u)
-    if conjugate is None:
-        return np.nan
+    gap = np.nan
+    conjugate = penalty.conjugate(u) if penalty.convex else None
+    if conjugate is not None:
+        ratio = penalty.dual_ratio(u)
+        gap = _unscaled(conjugate, ratio, cost - float(u @ w), objective - problem.infimum)
+        largest = float(ratio.max(initial=0.0))
+        if 1.0 < largest < np.inf:
+            gap = min(gap, _scaled(problem, w, eta, g, u, cost, 1.0 / largest))
+    return Certificate(objective, max(gap, 0.0), worst, violations)
+
+
+def _unscaled(conjugate: Array, ratio: Array, base: float, radius: float) -> float:
+    """Return the bound at ``c = 1``: the first form, or, where a conjugate is infinite, the third."""
     infinite = np.isinf(conjugate)
-    uw = float(u @ w)
     if not infinite.any():
-        full = cost + float(conjugate.sum()) - uw
-        if not penalty.kinked:
-            return max(full, 0.0)
-    ratio = penalty.dual_ratio(u)
-    if infinite.any():
-        excess = float(ratio[infinite].max()) - 1.0
-        full = cost - uw + float(conjugate[~infinite].sum())
-        full = full + (objective - problem.infimum) * excess if np.isfinite(excess) else np.inf
-    largest = float(ratio.max(initial=0.0))
-    if largest <= 1.0 or not np.isfinite(largest):
-        return max(full, 0.0)
-    c = 1.0 / largest
+        return base + float(conjugate.sum())
+    return base + float(conjugate[~infinite].sum()) + radius * (float(ratio[infinite].max()) - 1.0)
+
+
+def _scaled(problem: Problem, w: Array, eta: Array, g: Array, u: Array, cost: float, c: float) -> float:
+    """Return the bound at the largest ``c`` whose dual point is feasible, inf if the loss has no conjugate."""
     loss_part = _fenchel_young(problem, eta, g, c)
     if loss_part is None:
-        return max(full, 0.0)
-    # Just inside: c u must not leave the domain by rounding.
-    shrunk = penalty.conjugate(c * (1.0 - 1e-15) * u)
-    assert shrunk is not None  # it was not at u
-    return max(min(full, loss_part + cost + float(shrunk.sum()) - c * uw), 0.0)
+        return np.inf
+    # Just inside: rounding must not push c u out of the domain again.
+    conjugate = problem.penalty.conjugate(c * (1.0 - 1e-15) * u)
+    assert conjugate is not None
+    return loss_part + cost + float(conjugate.sum()) - c * float(u @ w)
 
 
 def _fenchel_young(problem: Problem, eta: Array, g: Array, c: float) -> float | None:

@@ -69,7 +69,7 @@ class QuadraticModel:
         w, z = w[columns], z[columns]
         sum_h = float(h.sum())
         if problem.penalty.smooth:
-            d = newton_direction(problem, columns, h, z + costs.l2 * w, costs.l2)
+            d = newton_direction(problem, columns, h, z + costs.l2 * w, costs.l2, tol)
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
         elif use_gram(design, len(columns), self._known(columns)):
             G, mean = self._grown_gram(columns, h, sum_h)
@@ -148,8 +148,12 @@ def _silence(G: Array, columns: Array) -> None:
         G[:, columns] = 0.0
 
 
-def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array, l2: Array) -> Array:
-    """Return ``-(X' H X + diag(l2))^-1 gradient`` on some columns, the intercept minimised out."""
+def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array, l2: Array, tol: float = 0.0) -> Array:
+    """Return ``-(X' H X + diag(l2))^-1 gradient`` on some columns, the intercept minimised out.
+
+    Many columns are left to conjugate gradients, which stop at a residual of `tol` (a part of the gradient between
+    0.1 and 1e-10): far from the minimum of a loss that is not quadratic an exact step is wasted.
+    """
     design, k = problem.design, len(columns)
     sum_h = float(h.sum())
     mean = design_mean(problem, columns, h, sum_h)
@@ -175,7 +179,8 @@ def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array
 
     H = LinearOperator((k, k), matvec=product, dtype=np.float64)
     M = LinearOperator((k, k), matvec=lambda v: inverse * v.ravel(), dtype=np.float64)
-    return -cg(H, gradient, rtol=1e-4, maxiter=500, M=M)[0]
+    share = float(np.clip(tol / max(np.abs(gradient).max(initial=0.0), 1e-300), 1e-10, 0.1)) if tol else 1e-4
+    return -cg(H, gradient, rtol=share, maxiter=1000, M=M)[0]
 
 
 def _solve_semidefinite(G: Array, b: Array) -> Array:
