@@ -23,6 +23,7 @@ __all__ = [
     "L1",
     "L2",
     "BoundPenalty",
+    "Coordinates",
     "ElasticNet",
     "NoPenalty",
     "Penalty",
@@ -100,7 +101,7 @@ class BoundPenalty:
         raise NotImplementedError(f"{type(self).__name__} cannot carry a fixed ridge: dropout is not offered with it")
 
     unpenalised: Array | None = None
-    """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: nNone: none."""
+    """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: none."""
 
     @property
     def costless(self) -> Array | None:
@@ -256,7 +257,14 @@ class SeparablePenalty(BoundPenalty):
 
 
 class Penalty(BaseEstimator):
-    """Base of penalty specs: parameters, and `bind`."""
+    """Base of penalty specs: parameters, and how they meet a strength and columns.
+
+    A spec implements `bound`; one that honours factors, bounds and ``standardize`` implements `bind` instead.
+    """
+
+    def bound(self, alpha: float, m: int) -> BoundPenalty:
+        """Return the penalty of `m` weights at strength `alpha`."""
+        raise NotImplementedError
 
     def bind(
         self,
@@ -288,8 +296,17 @@ class Penalty(BaseEstimator):
             Standard deviations of the occupied columns under ``standardize``; None means one.
         lower, upper : float or array-like of shape (n_features,), default=None
             Bounds on the coefficients, ``lower <= 0 <= upper``.
+
+        Raises
+        ------
+        ValueError
+            If one of them is given that this penalty does not honour.
         """
-        raise NotImplementedError
+        given = {"penalty_factor": factor, "standardize": scale, "lower": lower, "upper": upper}
+        refused = [name for name, value in given.items() if value is not None]
+        if refused:
+            raise ValueError(f"the penalty {type(self).__name__} does not take {', '.join(refused)}")
+        return self.bound(alpha, n_features if columns is None else len(columns))
 
 
 class _SeparableSpec(Penalty):

@@ -77,10 +77,10 @@ class Console:
 
         Only an exact zero is blank: the smallest weight that is still there shows as the lowest block.
         """
-        values = np.abs(np.asarray(values, dtype=float))
-        at = np.round(np.linspace(0, len(values) - 1, width)).astype(int)
+        sizes = np.abs(np.asarray(values, dtype=float))
+        at = np.round(np.linspace(0, len(sizes) - 1, width)).astype(int)
         full = len(self.ramp) - 1
-        level = np.ceil(values[at] / top * full) if top > 0 else np.zeros(width)
+        level = np.ceil(sizes[at] / top * full) if top > 0 else np.zeros(width)
         return "".join(self.ramp[int(k)] for k in np.clip(level, 0, full))
 
     def _write(self, text: str) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import os
 import sysconfig
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -37,6 +39,26 @@ class _Entry(NamedTuple):
     package: str
 
 
+@overload
+def load_docstrings(
+    *,
+    positive: str | None = ...,
+    packages: Sequence[str] = ...,
+    remove: Sequence[str] = ...,
+    max_per_package: int | None = ...,
+    min_words: int = ...,
+    return_X_y: Literal[False] = ...,
+) -> Bunch: ...
+@overload
+def load_docstrings(
+    *,
+    positive: str | None = ...,
+    packages: Sequence[str] = ...,
+    remove: Sequence[str] = ...,
+    max_per_package: int | None = ...,
+    min_words: int = ...,
+    return_X_y: Literal[True],
+) -> tuple[list[str], np.ndarray]: ...
 def load_docstrings(
     *,
     positive: str | None = "scipy",
@@ -118,7 +140,8 @@ def load_docstrings(
     seen: set[str] = set()
     for package, root in roots.items():
         fresh = _unseen(_entries(package, root, tuple(packages), frozenset(remove), min_words), seen)
-        found = list(islice(fresh, max_per_package))
+        with _collector_paused():
+            found = list(islice(fresh, max_per_package))
         if not found:
             raise ValueError(f"no docstrings found for the package {package!r}: are its source files installed?")
         entries.extend(sorted(found, key=lambda entry: entry.module))
@@ -141,6 +164,18 @@ def load_docstrings(
         package=package_of,
         DESCR=_description(package_of, packages, positive, remove),
     )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the cyclic garbage collector: syntax trees hold no cycles, and walking them costs a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _check_arguments(

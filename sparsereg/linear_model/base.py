@@ -106,6 +106,8 @@ class SparseLinearModel(BaseEstimator):
         self.intercept_ = intercepts if self._two_dimensional else intercepts[0]
         single = len(solutions) == 1
         self.dual_gap_ = solutions[0].gap if single else np.array([s.gap for s in solutions])
+        gaps = [s.gap / s.scale if s.scale > 0.0 else s.gap for s in solutions]
+        self.relative_gap_ = gaps[0] if single else np.array(gaps)
         self.kkt_violation_ = solutions[0].violation if single else np.array([s.violation for s in solutions])
         self.n_iter_ = max(s.n_iter for s in solutions)
         self.history_ = list(solutions[0].history) if single else [list(s.history) for s in solutions]

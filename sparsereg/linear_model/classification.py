@@ -56,7 +56,7 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
     coef_ : ndarray of shape (1, n_features)
         Dense, read-only, built at each access.
     intercept_ : ndarray of shape (1,)
-    dual_gap_, kkt_violation_, n_iter_, history_, n_features_in_, feature_names_in_
+    dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_, n_features_in_, feature_names_in_
         As in `SparseRegressor`.
 
     See Also

@@ -162,6 +162,8 @@ class SparseRegressor(_Regressor):
     intercept_ : float or ndarray of shape (n_outputs,)
     dual_gap_ : float or ndarray
         Bound on how far the objective is above its minimum; nan where no bound exists.
+    relative_gap_ : float or ndarray
+        The same in units of the null deviance (half, per unit weight): what `tol` is compared with.
     kkt_violation_ : float or ndarray
         Largest distance of a gradient to the subdifferential.
     n_iter_ : int
@@ -265,8 +267,8 @@ class Lasso(_HouseholdRegressor):
 
     Attributes
     ----------
-    sparse_coef_, coef_, intercept_, dual_gap_, kkt_violation_, n_iter_, history_, n_features_in_, feature_names_in_
-        As in `SparseRegressor`; ``y`` of shape (n, 1) gives ``coef_`` of shape (n_features,), as scikit-learn does.
+    sparse_coef_, coef_, intercept_, dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_, n_features_in_
+        As in `SparseRegressor`; ``y`` of shape (n, 1) gives ``coef_`` of shape (n_features,), as in scikit-learn.
 
     Notes
     -----
@@ -325,7 +327,7 @@ class ElasticNet(_HouseholdRegressor):
 
     Attributes
     ----------
-    sparse_coef_, coef_, intercept_, dual_gap_, kkt_violation_, n_iter_, history_, n_features_in_, feature_names_in_
+    sparse_coef_, coef_, intercept_, dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_, n_features_in_
         As in `Lasso`.
 
     Examples

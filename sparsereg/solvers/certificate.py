@@ -85,7 +85,8 @@ def _unscaled(conjugate: Array, ratio: Array, base: float, radius: float) -> flo
     infinite = np.isinf(conjugate)
     if not infinite.any():
         return base + float(conjugate.sum())
-    return base + float(conjugate[~infinite].sum()) + radius * (float(ratio[infinite].max()) - 1.0)
+    excess = float(ratio[infinite].max()) - 1.0
+    return base + float(conjugate[~infinite].sum()) + radius * excess if np.isfinite(excess) else np.inf
 
 
 def _scaled(problem: Problem, w: Array, eta: Array, g: Array, u: Array, cost: float, c: float) -> float:

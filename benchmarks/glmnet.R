@@ -1,0 +1,29 @@
+# Serves solvers.py: reads a problem once, then fits it at each threshold that comes in, one per line. Only glmnet() is timed.
+if (!suppressMessages(require(glmnet, quietly = TRUE))) quit(status = 1)
+here <- commandArgs(TRUE)[1]
+path <- function(name) file.path(here, name)
+numbers <- function(name, what = "double") readBin(path(name), what, n = file.size(path(name)) / c(double = 8, integer = 4)[what])
+
+meta <- readLines(path("meta"))
+shape <- as.integer(meta[1:2])
+if (file.exists(path("dense"))) {
+  X <- matrix(numbers("dense"), shape[1], shape[2])
+} else {
+  X <- new("dgCMatrix", i = numbers("indices", "integer"), p = numbers("indptr", "integer"), x = numbers("data"), Dim = shape)
+}
+y <- numbers("y")
+if (meta[3] == "binomial") y <- as.factor(y)
+alphas <- numbers("alphas")
+glmnet.control(fdev = 0, devmax = 1)  # the whole path, never stopped early
+
+now <- if (Sys.getenv("BENCHMARK_CLOCK") == "cpu") function() sum(proc.time()[1:2]) else function() as.numeric(Sys.time())
+requests <- file("stdin", "r")
+cat("ready\n")
+while (length(line <- readLines(requests, 1)) == 1) {
+  start <- now()
+  fit <- suppressWarnings(glmnet(X, y, family = meta[3], lambda = alphas, standardize = FALSE, intercept = meta[4] == "1",
+                                 thresh = as.numeric(line), maxit = 1e9))
+  seconds <- now() - start
+  writeBin(as.vector(fit$beta[, length(fit$lambda)]), path("w"))
+  cat(seconds, "\n")
+}

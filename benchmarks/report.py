@@ -1,0 +1,87 @@
+"""Tables from the records of run.py; `python benchmarks/report.py FILE...` prints those of earlier runs."""
+
+import json
+import sys
+from statistics import geometric_mean, median
+
+from solvers import OURS
+
+
+def seconds(record):
+    """Return one figure for all the repeats: the best, or the median below 10 ms."""
+    best = min(record["seconds"])
+    return best if best >= 0.01 else median(record["seconds"])
+
+
+def fastest_peer(records):
+    """Return the record of the fastest peer that reached the gap, or None."""
+    peers = [record for record in records if record["reached"] and record["solver"] != OURS]
+    return min(peers, key=seconds, default=None)
+
+
+def table(records):
+    """Return the lines of one problem's table."""
+    peer = fastest_peer(records)
+    heads = ("solver", "seconds", "repeats", "gap", "nonzeros", "tol", "x best peer")
+    lines = ["  {:13}{:>10}{:>9}{:>10}{:>10}{:>9}{:>13}".format(*heads)]
+    for record in records:
+        row = f"  {record['solver']:13}"
+        if record["seconds"]:
+            row += f"{seconds(record):10.4f}{len(record['seconds']):9}{record['gap']:10.1e}"
+            row += f"{record['n_nonzero']:10}{record['tol']:9.0e}"
+        if record["reached"]:
+            row += f"{seconds(record) / seconds(peer):13.2f}" if peer else ""
+        else:
+            row += f"   {record['note']}"
+        lines.append(row)
+    return lines
+
+
+def summary(problems):
+    """Return the lines that set ours against the fastest peer of each problem (a dict: name, records)."""
+    lines, ratios, unreached = [], [], []
+    for name, records in problems.items():
+        ours = next((record for record in records if record["solver"] == OURS), None)
+        peer = fastest_peer(records)
+        if ours is None or (peer is None and not ours["reached"]):
+            continue
+        if not ours["reached"]:
+            unreached.append(name)
+        elif peer is None:
+            lines.append(f"  {name:36}{seconds(ours):10.4f}   no peer that reached the gap")
+        else:
+            ratios.append(seconds(ours) / seconds(peer))
+            lines.append(f"  {name:36}{seconds(ours):10.4f}{seconds(peer):10.4f} {peer['solver']:13}{ratios[-1]:6.2f}")
+    if not lines and not unreached:
+        return []
+    heading = [f"  {'problem':36}{OURS:>10}{'peer':>10} {'':13}{'ratio':>6}"]
+    footing = [f"  not reached by {OURS}: {name}" for name in unreached]
+    if ratios:
+        mean = geometric_mean(ratios)
+        footing.append(
+            f"  {len(ratios)} ratios to the fastest peer: worst {max(ratios):.2f}, geometric mean {mean:.2f}"
+        )
+    return heading + lines + footing
+
+
+def read(paths):
+    """Return a dict, problem to records, of JSON-lines files; the last of a solver's counts."""
+    found = {}
+    for path in paths:
+        with open(path) as file:
+            for record in map(json.loads, file):
+                if "problem" in record:
+                    found.setdefault(record["problem"], {})[record["solver"]] = record
+    return {name: list(records.values()) for name, records in found.items()}
+
+
+def main():
+    """Print the tables and the summary of the files named on the command line."""
+    problems = read(sys.argv[1:])
+    for name, records in problems.items():
+        print(name, *table(records), sep="\n")
+    print("summary", *summary(problems), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
