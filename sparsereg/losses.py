@@ -455,7 +455,17 @@ _BY_NAME: dict[str, type[Loss]] = {
 
 
 def get_loss(loss: str | Loss) -> Loss:
-    """Return the loss object that a name stands for (an object stands for itself).
+    """Return the loss object that a name stands for.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        One of the names that `sparsereg.SparseRegressor` and `sparsereg.SparseClassifier` take; an object stands for
+        itself.
+
+    Returns
+    -------
+    Loss
 
     Examples
     --------

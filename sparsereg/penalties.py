@@ -137,7 +137,7 @@ class SeparablePenalty(BoundPenalty):
         Strengths, ``alpha`` inside, finite and >= 0.
     lower, upper : ndarray of shape (m,)
         Bounds, ``lower <= 0 <= upper``; infinite where there is none. A column that is excluded has both zero.
-    unpenalised : ndarray of bool of shape (m,)
+    unpenalised : ndarray of bool of shape (m,), default=None
         Weights that alpha does not touch and that have no bounds (a fixed ridge may): part of the null model.
     """
 
@@ -145,7 +145,7 @@ class SeparablePenalty(BoundPenalty):
     l2: Array
     lower: Array
     upper: Array
-    unpenalised: Array
+    unpenalised: Array | None = None
 
     def value(self, w: Array) -> float:
         """Return ``Omega(w)``, inf where a bound is broken."""
@@ -199,7 +199,7 @@ class SeparablePenalty(BoundPenalty):
 
     def null_alpha(self, z0: Array) -> float | None:
         """Return ``max_j |z0_j| / l1_j`` over the directions in which a weight may move; None without a kink."""
-        u = np.where(self.unpenalised, 0.0, -z0)
+        u = -z0 if self.unpenalised is None else np.where(self.unpenalised, 0.0, -z0)
         moves = (u != 0.0) & (self._reach(u) > 0.0)
         if not self.kinked or (moves & (self.l1 == 0.0)).any():
             return None
@@ -212,7 +212,7 @@ class SeparablePenalty(BoundPenalty):
 
     def take(self, columns: Array) -> SeparablePenalty:
         """Return the penalty of some of the columns."""
-        free = self.unpenalised[columns]
+        free = None if self.unpenalised is None else self.unpenalised[columns]
         return SeparablePenalty(self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns], free)
 
     def plus_ridge(self, ridge: Array) -> SeparablePenalty:
@@ -330,6 +330,7 @@ class _SeparableSpec(Penalty):
         """Return the `SeparablePenalty` ``l1_j = alpha l1 f_j sd_j``, ``l2_j = alpha l2 f_j sd_j^2``."""
         m = n_features if columns is None else len(columns)
         a, b = self._strengths()
+        a, b = float(alpha) * a, float(alpha) * b
         f = _factor(factor, n_features, feature_names, columns)
         lo = _bound("lower", lower, -np.inf, n_features, columns)
         up = _bound("upper", upper, np.inf, n_features, columns)
@@ -341,7 +342,7 @@ class _SeparableSpec(Penalty):
             excluded |= scale == 0.0  # a constant column has no standardised scale; without this it would cost nothing
         if excluded.any():
             lo, up = np.where(excluded, 0.0, lo), np.where(excluded, 0.0, up)
-        l1, l2 = np.full(m, alpha * a), np.full(m, alpha * b)
+        l1, l2 = np.full(m, a), np.full(m, b)
         if f is not None:
             l1, l2 = l1 * f, l2 * f
         if scale is not None:
@@ -410,7 +411,7 @@ class ElasticNet(_SeparableSpec):
             raise TypeError(f"l1_ratio must be a number; got {self.l1_ratio!r} of type {type(self.l1_ratio).__name__}")
         if not 0.0 <= self.l1_ratio <= 1.0:
             raise ValueError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio!r}")
-        return self.l1_ratio, 1.0 - self.l1_ratio
+        return float(self.l1_ratio), 1.0 - float(self.l1_ratio)
 
 
 class NoPenalty(_SeparableSpec):
@@ -432,7 +433,16 @@ _BY_NAME: dict[str | None, type[Penalty]] = {"l1": L1, "l2": L2, "elasticnet": E
 
 
 def get_penalty(penalty: str | Penalty | None) -> Penalty:
-    """Return the spec that a name stands for (an object stands for itself; None is no penalty).
+    """Return the spec that a name stands for.
+
+    Parameters
+    ----------
+    penalty : str, Penalty or None
+        ``"l1"``, ``"l2"``, ``"elasticnet"``, None for no penalty; an object stands for itself.
+
+    Returns
+    -------
+    Penalty
 
     Examples
     --------

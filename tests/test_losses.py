@@ -86,6 +86,28 @@ def test_conjugate_is_the_supremum(loss, oracle, targets):
     np.testing.assert_allclose(loss.conjugate(y, np.zeros(len(y))), -loss.infimum(y), rtol=1e-13, atol=1e-15)
 
 
+@every_loss
+def test_fenchel_young(loss, oracle, targets):
+    """What the certificates sum: f(eta) + f*(v) - v eta at a multiple of the gradient, never below 0."""
+    y, eta = grid(targets)
+    for c in (1.0, 1 - 1e-6, 0.5, 0.0):
+        v = c * loss.gradient_hessian(y, eta)[0]
+        terms = loss.fenchel_young(y, eta, v)
+        if terms is None:
+            assert loss.conjugate(y, v) is None
+            continue
+        size = 1 + np.abs(v * eta) + np.abs(loss.value(y, eta))
+        expected = oracle.value(y, eta) + oracle.conjugate(y, v) - v * eta
+        assert (np.abs(terms - expected) <= 1e-12 * size).all()
+        assert (terms >= -1e-13 * size).all()
+
+
+def test_fenchel_young_of_squared_error_does_not_cancel():
+    y, eta = np.array([1e6]), np.array([3e6])
+    v = (1 - 1e-9) * (eta - y)
+    np.testing.assert_allclose(SquaredError().fenchel_young(y, eta, v), (1e-9 * 2e6) ** 2 / 2, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("loss", "y", "inside", "outside"),
     [

@@ -135,7 +135,7 @@ def candidate_alphas(penalty: str | None, X: Any, y: np.ndarray, two_classes: bo
         null = np.abs(X.T @ (y - y.mean())).max() / n
         return null * (np.geomspace(0.3, 1e-3, 6) if two_classes else np.geomspace(0.3, 1e-4, 8))
     size = float(X.multiply(X).sum()) / n
-    return size / n * np.geomspace(10.0, 1e-2, 5)
+    return size / n * np.geomspace(30.0, 1e-2, 6)
 
 
 def _model(

@@ -128,8 +128,7 @@ def _notes(task: Task, results: dict[str, Result]) -> list[str]:
     if none.separates:
         notes.append(
             f"none: it tells all {len(task.train):,} training rows apart without an error. Then larger weights "
-            "are better without end, there is no finite minimum, and the fit was stopped early. What it learnt "
-            "by heart is of little use on other rows."
+            "are better without end: there is no finite minimum, and the fit was stopped early."
         )
     elif "no finite minimum" in none.warning:
         notes.append(

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsereg.linear_model.kept import take_columns
 from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_number
+from sparsereg.solvers.design import check_sparse
 
 __all__ = ["SelectNonzero"]
 
@@ -117,7 +118,8 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"groups must have shape ({n_features},), one label per feature; got shape {labels.shape}")
         _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
         square = np.bincount(group[index], weights=strength**2, minlength=len(sizes))
-        chosen = np.argsort(-square, kind="stable")[: np.count_nonzero(square)]
+        used = np.unique(group[index])
+        chosen = used[np.argsort(-square[used], kind="stable")]
         if self.max_features is not None:
             room, fitting = self.max_features, []
             for g in chosen:
@@ -145,7 +147,11 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: Any) -> Any:
         """Put kept columns back in their places, zeros elsewhere (sparse for sparse X)."""
         check_is_fitted(self)
-        X = check_array(X, accept_sparse="csr", accept_large_sparse=True, dtype=None, ensure_min_features=0)
+        if sp.issparse(X):
+            X, _ = check_sparse(X)
+        X = check_array(
+            X, accept_sparse="csr", accept_large_sparse=True, dtype=None, ensure_min_features=0, input_name="X"
+        )
         if X.shape[1] != len(self.kept_):
             raise ValueError(f"X must have the {len(self.kept_)} kept columns; got {X.shape[1]}")
         shape = (X.shape[0], self.n_features_in_)
@@ -160,7 +166,7 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """Return the kept features: a mask of length n_features, or their numbers if `indices`."""
         check_is_fitted(self)
         if indices:
-            return self.kept_
+            return self.kept_.copy()
         mask = np.zeros(self.n_features_in_, dtype=bool)
         mask[self.kept_] = True
         return mask

@@ -199,9 +199,12 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
 
 def _encode(y: Array) -> tuple[Array, Array]:
     """Return the classes and 1.0 where the second is."""
-    check_classification_targets(y)
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
-    classes, encoded = np.unique(y, return_inverse=True)
+    try:
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        classes, encoded = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(f"y must hold labels of one kind, numbers or strings: {error}") from error
     if len(classes) > 2 or kind not in ("binary", "multiclass"):
         raise ValueError(
             f"Only binary classification is supported. The type of the target is {kind}: y has {len(classes)} classes; "

@@ -267,8 +267,10 @@ class Lasso(_HouseholdRegressor):
 
     Attributes
     ----------
-    sparse_coef_, coef_, intercept_, dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_, n_features_in_
+    sparse_coef_, coef_, intercept_, dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_
         As in `SparseRegressor`; ``y`` of shape (n, 1) gives ``coef_`` of shape (n_features,), as in scikit-learn.
+    n_features_in_, feature_names_in_
+        As in `SparseRegressor`.
 
     Notes
     -----
@@ -327,8 +329,10 @@ class ElasticNet(_HouseholdRegressor):
 
     Attributes
     ----------
-    sparse_coef_, coef_, intercept_, dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_, n_features_in_
-        As in `Lasso`.
+    sparse_coef_, coef_, intercept_, dual_gap_, relative_gap_, kkt_violation_, n_iter_, history_
+        As in `SparseRegressor`; ``y`` of shape (n, 1) gives ``coef_`` of shape (n_features,), as in scikit-learn.
+    n_features_in_, feature_names_in_
+        As in `SparseRegressor`.
 
     Examples
     --------

@@ -60,7 +60,8 @@ def check_number(
     if not good:
         what = "an integer" if kind is Integral else "a number"
         raise TypeError(f"{name} must be {what}; got {value!r} of type {type(value).__name__}")
-    if not (low < value if strict else low <= value) or not value <= high or np.isinf(value):
+    number = float(value)
+    if not (low < number if strict else low <= number) or not number <= high or np.isinf(number):
         bounds = f"{'>' if strict else '>='} {low:g}" + ("" if np.isinf(high) else f" and <= {high:g}") + " and finite"
         raise ValueError(f"{name} must be {bounds}; got {value!r}")
 

@@ -41,7 +41,7 @@ class Problem:
     loss : Loss
     penalty : BoundPenalty
         On the occupied columns, strength inside, a fixed ridge (dropout) included.
-    fit_intercept : bool
+    fit_intercept : bool, default=True
     """
 
     design: Design

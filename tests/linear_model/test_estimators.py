@@ -213,14 +213,18 @@ def test_warm_start_is_cold_when_the_number_of_features_differs():
 
 
 def test_warm_start_finds_its_columns_among_others():
-    """The same features, but other ones hold data."""
+    """The same features, but other ones hold data: the start is what is left of the last fit."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 12))
     y = X @ np.linspace(-2, 2, 12)
     first, second = X.copy(), X.copy()
     first[:, [0, 5, 11]], second[:, [1, 5, 10]] = 0, 0
     model = SparseRegressor(alpha=0.05, warm_start=True, tol=1e-12).fit(sparse.csr_array(first), y)
+    left = np.where(second.any(axis=0), model.coef_, 0)
+    assert np.count_nonzero(left) < np.count_nonzero(model.coef_)
     model.fit(sparse.csr_array(second), y)
+    started = 0.5 * np.var(y - second @ left) + 0.05 * np.abs(left).sum()
+    assert model.history_[0].objective == pytest.approx(started)
     cold = SparseRegressor(alpha=0.05, tol=1e-12).fit(second, y)
     np.testing.assert_allclose(model.coef_, cold.coef_, atol=1e-8)
     assert len(model.fit(sparse.csr_array(second), y).history_) == 1
