@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     console = Console(sys.stdout)
     try:
-        # Products of a few 1e5 numbers are too short for the threads of BLAS, which on a busy machine spend most
-        # of their time waiting for each other (five times as long in all, measured on two cores).
+        # Products of a few 1e5 numbers are too short for the threads of BLAS: on two cores shared with other work
+        # they waited for each other, and the demo took 181 s instead of 68.
         with threadpool_limits(1, user_api="blas"):
             _run(arguments, console)
     except InputError as error:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sparsereg",
-        description="Fit the same linear model without a penalty, with L2 and with L1, and see what differs: "
+        description="Fit the same linear model without a penalty, with L2 and with L1, and see what differs:\n"
         "how well it predicts, how many weights it needs, what it costs, and how its weights move.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -114,7 +114,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> None:
     movement = record_movement(task, matrices, results, console)
     saved = _picture(arguments, console, task, matrices, movement)
     show_comparison(console, task, results)
-    show_movement(console, task, matrices, movement)
+    show_movement(console, task, matrices, movement, results["L1"])
     show_deciding(console, task, matrices, results["L1"])
     show_summary(console, task, results)
     console.line()

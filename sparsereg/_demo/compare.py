@@ -26,7 +26,7 @@ from sparsereg._demo.task import FOLDS, Task
 PENALTIES: Mapping[str, str | None] = {"none": None, "L2": "l2", "L1": "l1"}
 
 # Without a penalty a wide model has no single best answer, often none at all: a few iterations show that.
-_FREE_ITERATIONS = 3
+_FREE_ITERATIONS = 2
 _WIDE = 0.1  # columns per row
 
 # Relative duality gaps. While alpha is chosen, scores cannot tell a thousandth of the null deviance apart.
@@ -135,7 +135,7 @@ def candidate_alphas(penalty: str | None, X: Any, y: np.ndarray, two_classes: bo
         null = np.abs(X.T @ (y - y.mean())).max() / n
         return null * (np.geomspace(0.3, 1e-3, 6) if two_classes else np.geomspace(0.3, 1e-4, 8))
     size = float(X.multiply(X).sum()) / n
-    return size / n * np.geomspace(30.0, 1e-2, 6)
+    return size / n * np.geomspace(30.0, 1e-3, 7)
 
 
 def _model(

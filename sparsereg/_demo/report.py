@@ -43,7 +43,7 @@ def show_comparison(console: Console, task: Task, results: dict[str, Result]) ->
         console.paragraph(note)
 
 
-def show_movement(console: Console, task: Task, matrices: Matrices, movement: Movement) -> None:
+def show_movement(console: Console, task: Task, matrices: Matrices, movement: Movement, l1: Result) -> None:
     """Print how some weights move under the three penalties, one row of blocks each."""
     console.heading("How the weights move, iteration by iteration")
     console.paragraph(
@@ -69,6 +69,13 @@ def show_movement(console: Console, task: Task, matrices: Matrices, movement: Mo
     width = _SPARK_WIDTH + 1 + _VALUE_WIDTH
     for line in table(["weight of", *(name.ljust(width) for name in PENALTIES)], rows):
         console.line(line)
+    count = movement.n_nonzero["L1"]
+    if count[-1] != l1.n_nonzero:
+        console.line()
+        console.paragraph(
+            f"After {len(count) - 1} iterations of this plain method (FISTA) L1 is on its way to the "
+            f"{l1.n_nonzero:,} weights of the table above."
+        )
 
 
 def show_deciding(console: Console, task: Task, matrices: Matrices, l1: Result) -> None:

@@ -382,6 +382,8 @@ def _checked_sparse(X: Any) -> tuple[Any, bool]:
         raise ValueError("indptr must start at 0, never decrease and end within the data")
     if wrong == 3:
         raise ValueError(f"an index is outside 0..{n_minor - 1}")
+    if max(len(minor), len(data)) > starts[-1]:  # entries beyond the last row or column are nobody's
+        minor, data = minor[: starts[-1]], data[: starts[-1]]
     if starts is not X.indptr or minor is not X.indices or data is not X.data:
         sound = type(X)(X.shape, dtype=data.dtype)
         sound.data, sound.indices, sound.indptr = data, minor, starts

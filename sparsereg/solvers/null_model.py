@@ -122,10 +122,12 @@ def polish_intercept(problem: Problem, eta: Array, g: Array, h: Array) -> tuple[
     return t, g, h
 
 
-def floored(problem: Problem, h: Array) -> Array:
+def floored(problem: Problem, h: Array, distance: float = 1.0) -> Array:
     """Return the curvature, no sample below a small share of the largest, so that no direction is flat.
 
-    Huber and squared hinge have samples without curvature; a saturated logistic has next to none.
+    Huber and squared hinge have samples without curvature; a saturated logistic has next to none. The share falls with
+    the `distance` to the optimum (violation in units of the null gradient): a floor that stays would make the last
+    steps short, and convergence linear.
     """
     if problem.loss.quadratic:
         return h
@@ -133,4 +135,4 @@ def floored(problem: Problem, h: Array) -> Array:
     largest = np.max(np.divide(h, s, out=np.zeros_like(h), where=s > 0.0))
     if not np.isfinite(largest) or largest <= 0.0:
         largest = 1.0
-    return np.maximum(h, problem.loss.curvature_floor * largest * s)
+    return np.maximum(h, problem.loss.curvature_floor * float(np.clip(distance, 1e-4, 1.0)) * largest * s)

@@ -59,6 +59,7 @@ class _Run:
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
         self.everything = problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m, 0))
+        self.distance = 1.0  # to the optimum: violation in units of the null gradient
         self.inner = 0.3  # the part of the violation that sub-problems leave
 
     def until(self, max_iter: int) -> Solution:
@@ -75,6 +76,7 @@ class _Run:
                 break
             columns = self._working_set(cert)
             self._schedule(cert)
+            self.distance = cert.violation / journal.unit if journal.unit > 0.0 else 1.0
             # Below rounding a sub-problem would never end.
             accuracy = max(self.inner * cert.violation, 1e-15 * journal.unit)
             self._newton_steps(columns, g, h, z, accuracy)
@@ -124,7 +126,7 @@ class _Run:
             return
         z = z.copy()
         for _ in range(_NEWTON_STEPS):
-            step = self.model.minimise(self.w, g, floored(problem, h), z, columns, tol)
+            step = self.model.minimise(self.w, g, floored(problem, h, self.distance), z, columns, tol)
             t = self._search(step, g)
             if t == 0.0 or not self._accept(step, t):
                 break

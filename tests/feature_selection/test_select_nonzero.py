@@ -195,6 +195,17 @@ def test_unsorted_and_doubled_entries(container, index):
     np.testing.assert_array_equal(out.toarray(), X.toarray()[:, coef])
 
 
+@pytest.mark.parametrize("container", CONTAINERS[:4])
+def test_entries_beyond_the_last_row_are_not_read(container):
+    """scipy allows arrays that are longer than indptr says; what is there means nothing."""
+    X = container(np.eye(4)[:, [0, 2, 3]])
+    expected = X.toarray()
+    X.data, X.indices = np.append(X.data, [5.0, 7.0]), np.append(X.indices, [99, -1]).astype(np.int32)
+    select = SelectNonzero(Given([1.0, 1.0, 1.0]), prefit=True).fit(expected)
+    np.testing.assert_array_equal(select.transform(X).toarray(), expected)
+    np.testing.assert_array_equal(select.inverse_transform(X).toarray(), expected)
+
+
 @pytest.mark.parametrize("n_features", [10**9, 10**12])
 def test_more_features_than_int32(n_features):
     rng = np.random.default_rng(0)
