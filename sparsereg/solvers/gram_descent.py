@@ -13,7 +13,7 @@ __all__ = ["solve_gram"]
 Array = np.ndarray
 
 _EPOCHS = 10  # of coordinate descent between two Newton steps, at least
-_MAX_EPOCHS = 20_000
+_MAX_EPOCHS = 2_000
 _WORK = 2e8  # multiplications in one call of a kernel: an interrupt waits no longer than a fraction of a second
 _PATIENCE = 64  # times as many epochs between Newton steps, at most
 _MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
