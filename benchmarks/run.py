@@ -138,7 +138,7 @@ def work(sender, problem_name, solver, goal, most_repeats):
 
 def first_to_reach(goal, solver, attempt):
     """Return the attempt at the loosest tolerance that reaches the goal, None if none does."""
-    ladder = [goal / 10**k for k in range(9)] if solver == OURS else [10.0**-k for k in range(3, 15)]
+    ladder = [goal / 10**k for k in range(9)] if solver == OURS else [10.0**-k for k in range(3, 17)]
     found = next((found for found in map(attempt, ladder) if found["gap"] <= goal), None)
     if found and found["tol"] < ladder[0] and solver != OURS:
         looser = attempt(found["tol"] * 10**0.5)
