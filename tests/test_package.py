@@ -316,7 +316,7 @@ def test_docstrings_say_what_signatures_say(thing, required):
     parameters = dict(inspect.signature(thing).parameters)
     parameters = {name: p for name, p in parameters.items() if name not in ("self", "cls")}
     said = section(thing.__doc__, "Parameters")
-    elsewhere = re.search(r"[Pp]arameters and result\s+are\s+those of\s+`([\w.]+)`", thing.__doc__)
+    elsewhere = re.search(r"(?i)parameters and result\s+are\s+those of\s+`([\w.]+)`", thing.__doc__)
     if elsewhere:
         module, name = elsewhere[1].rsplit(".", 1)
         other = getattr(importlib.import_module(module), name)
