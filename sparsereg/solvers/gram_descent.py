@@ -13,13 +13,12 @@ __all__ = ["solve_gram"]
 Array = np.ndarray
 
 _EPOCHS = 10  # of coordinate descent between two Newton steps, at least
-_MAX_EPOCHS = 2_000
 _WORK = 2e8  # multiplications in one call of a kernel: an interrupt waits no longer than a fraction of a second
 _PATIENCE = 64  # times as many epochs between Newton steps, at most
 _MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
 
 
-def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float) -> tuple[Array, int]:
+def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float, max_epochs: int) -> tuple[Array, int]:
     """Return the minimiser and the number of epochs: coordinate descent, with a Newton step now and then.
 
     Coordinate descent finds the support and its signs in a few epochs and then crawls along correlated columns;
@@ -32,7 +31,7 @@ def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float) -> 
     everything = np.arange(len(w))
     epochs, patience, k = 0, 1, len(w)
     at_least = max(_EPOCHS, int(6e4 / (k * (20.0 + 0.25 * k) + 1.0)))
-    while epochs < _MAX_EPOCHS:
+    while epochs < max_epochs:
         batch = patience * max(at_least, int(np.count_nonzero(w)) // 50)
         batch = min(batch, max(1, int(_WORK / (k * k + 1))))
         done, change = gram_features(G, gradient, w, l1, l2, lower, upper, everything, batch, tol)

@@ -32,6 +32,7 @@ _MAX_GRAM = 6000  # columns: 288 MB
 _MAX_DIRECT = 1000  # columns: beyond, conjugate gradients beat the factorisation and its memory
 _PATIENCE = 300  # residual epochs before a Gram matrix is built after all: strongly correlated columns
 _MAX_EPOCHS = 20_000
+_MAX_EPOCHS_OF_MODEL = 2_000  # where the model is not the problem: the next one is worth more than its last digits
 
 
 class Step(NamedTuple):
@@ -58,6 +59,7 @@ class QuadraticModel:
         self.columns = np.empty(0, dtype=np.int64)
         self._gram = np.empty((0, 0))
         self._mean = np.empty(0)
+        self._max_epochs = _MAX_EPOCHS if problem.loss.quadratic else _MAX_EPOCHS_OF_MODEL
 
     def minimise(self, w: Array, g: Array, h: Array, z: Array, columns: Array, tol: float) -> Step:
         """Return the step to the minimiser over some columns, to within ``tol`` of a gradient.
@@ -73,7 +75,7 @@ class QuadraticModel:
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
         elif use_gram(design, len(columns), self._known(columns)):
             G, mean = self._grown_gram(columns, h, sum_h)
-            new, epochs = solve_gram(G, z, w, costs, tol)
+            new, epochs = solve_gram(G, z, w, costs, tol, self._max_epochs)
         else:
             new, epochs, mean = self._descend(columns, w, g, h, sum_h, z, tol)
         d = new - w
@@ -91,11 +93,11 @@ class QuadraticModel:
         curvature[flat_columns(curvature, mean, sum_h)] = 0.0
         held = design.kernel_columns(columns, mean, np.sqrt(curvature / sum_h))
         affordable = len(columns) <= _MAX_GRAM
-        limit = _PATIENCE if affordable else _MAX_EPOCHS
+        limit = _PATIENCE if affordable else self._max_epochs
         new, epochs, done = solve_residual(held, Moments(mean, curvature, sum_h), w, g, h, costs, tol, limit)
         if affordable and not done:
             G, mean = self._grown_gram(columns, h, sum_h)
-            new, more = solve_gram(G, z + G @ (new - w), new, costs, tol)
+            new, more = solve_gram(G, z + G @ (new - w), new, costs, tol, self._max_epochs)
             epochs += more
         return new, epochs, mean
 
