@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -114,15 +115,15 @@ def skglm_centred(problem):
     return timed(lambda tol: Centred(tol=tol * unit, **options), X, y)
 
 
-def glmnet(problem):
+def glmnet(problem, per_decade=10):
     """Glmnet in R, timed inside R: a path of ten alphas per decade down to the one asked for.
 
-    Its authors advise against single fits. With `standardize=FALSE` its lambda is our alpha for both
+    Its authors advise against single fits; `glmnet-short` takes one per decade, often faster at a moderate gap. With `standardize=FALSE` its lambda is our alpha for both
     families, for it undoes its own scaling of y. One R process answers all requests, so that the data are
     handed over once.
     """
     top = alpha_max(problem.loss, problem.X, problem.y, problem.fit_intercept)
-    n_alphas = 1 + round(10 * np.log10(top / problem.alpha))
+    n_alphas = 1 + round(per_decade * np.log10(top / problem.alpha))
     folder = tempfile.TemporaryDirectory(prefix="glmnet-")
     write_for_r(Path(folder.name), problem, np.geomspace(top, problem.alpha, n_alphas))
     script = Path(__file__).with_name("glmnet.R")
@@ -183,7 +184,7 @@ def prepare(name, problem):
     solver = SOLVERS[name]
     try:
         fit = solver(problem)
-        if name != "glmnet":  # has nothing to compile
+        if "glmnet" not in name:  # has nothing to compile
             solver(problem.shrunk())(1e-3)
     except ImportError as error:
         raise UnsupportedError(f"not installed: {error}") from None
@@ -201,4 +202,5 @@ SOLVERS = {
     "skglm": skglm,
     "skglm-centred": skglm_centred,
     "glmnet": glmnet,
+    "glmnet-short": partial(glmnet, per_decade=1),
 }

@@ -80,7 +80,7 @@ class SparseLinearModel(BaseEstimator):
         last = getattr(self, "sparse_coef_", None)
         if not self.warm_start or last is None or last.shape != (n_outputs, design.n_features):
             return [None] * n_outputs
-        intercepts = np.atleast_1d(self.intercept_)
+        intercepts = np.broadcast_to(self.intercept_, n_outputs)
         starts: list[tuple[Array, float] | None] = []
         for k in range(n_outputs):
             entries = slice(last.indptr[k], last.indptr[k + 1])

@@ -22,13 +22,9 @@ import numpy as np
 
 from sparsereg.solvers.problem import Problem
 
-__all__ = ["Certificate", "certificate"]
+__all__ = ["Certificate", "certificate", "polished_gradients"]
 
 Array = np.ndarray
-
-# Gradients of costless weights below this fraction of the largest null gradient count as polished to zero: projecting
-# the dual point orthogonal to their columns would make them so, and move the bound by the square of that.
-_POLISHED = 1e-9
 
 
 class Certificate(NamedTuple):
@@ -40,7 +36,9 @@ class Certificate(NamedTuple):
     violations: Array
 
 
-def certificate(problem: Problem, w: Array, eta: Array, g: Array, z: Array, unit: float = 0.0) -> Certificate:
+def certificate(
+    problem: Problem, w: Array, eta: Array, g: Array, z: Array, polished: Array | None = None
+) -> Certificate:
     """Certify a point.
 
     Parameters
@@ -52,8 +50,9 @@ def certificate(problem: Problem, w: Array, eta: Array, g: Array, z: Array, unit
         Linear predictor and gradient of the loss part there.
     z : ndarray of shape (m,)
         ``X' g``.
-    unit : float, default=0.0
-        Largest gradient of the null model: what an unpenalised gradient is measured against.
+    polished : ndarray of shape (m,), default=None
+        Gradients of costless weights that count as zero: what is below `polished_gradients`. Projecting the dual point
+        orthogonal to their columns would make them so, and move the bound by the square of that.
 
     Returns
     -------
@@ -67,10 +66,11 @@ def certificate(problem: Problem, w: Array, eta: Array, g: Array, z: Array, unit
     cost = penalty.value(w)
     objective = problem.loss_value(eta) + cost
     u = -z
-    if penalty.costless is not None:
-        u = np.where(penalty.costless & (np.abs(z) <= _POLISHED * unit), 0.0, u)
     gap = np.nan
     conjugate = penalty.conjugate(u) if penalty.convex else None
+    if conjugate is not None and penalty.costless is not None and polished is not None:
+        zero = penalty.costless & np.isinf(conjugate) & (np.abs(z) <= polished)
+        u[zero] = conjugate[zero] = 0.0
     if conjugate is not None:
         ratio = penalty.dual_ratio(u)
         gap = _unscaled(conjugate, ratio, cost - float(u @ w), objective - problem.infimum)
@@ -78,6 +78,24 @@ def certificate(problem: Problem, w: Array, eta: Array, g: Array, z: Array, unit
         if 1.0 < largest < np.inf:
             gap = min(gap, _scaled(problem, w, eta, g, u, cost, 1.0 / largest))
     return Certificate(objective, max(gap, 0.0), worst, violations)
+
+
+def polished_gradients(problem: Problem, g_null: Array) -> Array | None:
+    """Return ``1e-9 sd_j |g_null|``, the size of gradients that count as polished to zero; None if nothing is costless.
+
+    By Cauchy and Schwarz ``sd_j`` times the weighted norm of ``g / s`` is the largest gradient that column can have, so
+    the threshold moves with the units of each column.
+    """
+    costless = problem.penalty.costless
+    if costless is None:
+        return None
+    columns, s = np.flatnonzero(costless), problem.weights
+    mean, square = problem.design.moments(columns, s, 1.0, problem.fit_intercept)
+    norm = np.sqrt(np.sum(np.divide(g_null * g_null, s, out=np.zeros_like(s), where=s > 0.0)))
+    polished = np.zeros(problem.design.shape[1])
+    # The second term is what rounding leaves of a column that is (nearly) constant.
+    polished[columns] = (1e-9 * np.sqrt(square) + 1e-14 * np.abs(mean)) * norm
+    return polished
 
 
 def _unscaled(conjugate: Array, ratio: Array, base: float, radius: float) -> float:

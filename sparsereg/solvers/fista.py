@@ -52,7 +52,7 @@ def fista(
         if callback is not None or iteration % _CHECK == 0 or iteration >= max_iter:
             trial = polish(problem, w.copy(), b, eta.copy(), free)
             z = problem.design.rmatvec(trial.g)
-            cert = certificate(problem, trial.w, trial.eta, trial.g, z, journal.unit)
+            cert = certificate(problem, trial.w, trial.eta, trial.g, z, journal.polished)
             status = journal.note(cert, trial.w, trial.b, iteration - noted)
             noted = iteration
             if status or iteration >= max_iter:

@@ -56,11 +56,15 @@ def _newton_on_support(G: Array, gradient: Array, w: Array, costs: Coordinates) 
     sign = np.sign(w[A]) * (l1[A] > 0.0)
     G_A = G[np.ix_(A, A)]
     slope = gradient[A] + l2[A] * w[A] + l1[A] * sign
-    system = G_A.copy()
-    # The shift keeps duplicated columns solvable; the line search below makes any direction safe.
-    system[np.diag_indices(len(A))] += l2[A] + 1e-12 * G_A.diagonal().max()
+    # In units of unit curvature a shift means the same for every column; it keeps duplicated ones solvable, and the
+    # line search below makes any direction safe.
+    unit = 1.0 / np.sqrt(G_A.diagonal() + l2[A])
+    system = G_A * np.outer(unit, unit)
+    system[np.diag_indices(len(A))] = 1.0 + 1e-12
     try:
-        d = -cho_solve(cho_factor(system, overwrite_a=True, check_finite=False), slope, check_finite=False)
+        d = -unit * cho_solve(
+            cho_factor(system, overwrite_a=True, check_finite=False), unit * slope, check_finite=False
+        )
     except np.linalg.LinAlgError:
         return False
     old = w[A]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sparsereg.solvers.certificate import Certificate
+from sparsereg.solvers.certificate import Certificate, polished_gradients
 from sparsereg.solvers.null_model import null_model
 from sparsereg.solvers.problem import Problem, Progress, Record, Solution
 from sparsereg.solvers.recession import has_no_minimum
@@ -43,14 +43,25 @@ class Journal:
         self.null = null_model(problem)
         self.null_gradient = problem.design.rmatvec(self.null.g)
         self.scale = problem.objective(self.null.w, self.null.eta) - problem.infimum
+        self.polished = polished_gradients(problem, self.null.g)
+        # What an error of 64 units in the last place of eta costs: below that no gap can be told from zero.
+        blur = 64.0 * _EPS * (np.abs(self.null.eta).max(initial=0.0) + abs(self.null.b))
+        self._rounding = 0.5 * float(self.null.h.sum()) * blur * blur
         self.unit = float(np.abs(self.null_gradient).max(initial=0.0))
 
     def start(self, start: tuple[Array, float] | None) -> tuple[Array, float, Array]:
         """Return the point to begin at: the null model, or a copy of what the caller gave."""
         if start is None:
             return self.null.w.copy(), self.null.b, self.null.eta.copy()
-        w = np.clip(np.asarray(start[0], dtype=np.float64), *self.problem.penalty.box)
-        return w, float(start[1]), self.problem.eta(w, float(start[1]))
+        w, b = np.array(start[0], dtype=np.float64), float(start[1])
+        m = self.problem.design.shape[1]
+        if w.shape != (m,) or not np.isfinite(w).all() or not np.isfinite(b):
+            raise ValueError(
+                f"start must be finite weights of the {m} occupied columns and an intercept; got {start!r}"
+            )
+        w = np.clip(w, *self.problem.penalty.box)
+        b = b if self.problem.fit_intercept else 0.0
+        return w, b, self.problem.eta(w, b)
 
     def working(self, size: int, epochs: int, step: float) -> None:
         """Note a sub-problem."""
@@ -88,15 +99,14 @@ class Journal:
             self.idle = 0 if fell or closer else self.idle + 1
 
     def _verdict(self, cert: Certificate) -> str:
-        # A constant target has the null model as its answer and a unit of (nearly) zero: rounding must do.
-        floor = 64.0 * _EPS
         if not np.isfinite(self.scale + cert.objective):
             return "stalled"
-        if cert.gap <= self.tol * self.scale + floor * floor * max(1.0, abs(cert.objective)):
+        # A constant target has the null model as its answer and a unit of (nearly) zero: rounding must do.
+        if cert.gap <= self.tol * self.scale + self._rounding:
             return "converged"
         if np.isnan(cert.gap) and cert.violation <= self.tol * self.unit:
             return "stationary"
-        if cert.violation <= floor * min(self.tol, 1.0) * self.unit:
+        if cert.violation <= 64.0 * _EPS * min(self.tol, 1.0) * self.unit:
             return "converged"
         return "stalled" if self.idle >= self.patience else ""
 

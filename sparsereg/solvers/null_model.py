@@ -72,8 +72,7 @@ def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, col
     penalty, old = problem.penalty.take(columns), w[columns]
     l2 = problem.coordinates.l2[columns]  # a fixed ridge at most
     z = problem.design.dot(columns, g) + l2 * old
-    size = np.abs(problem.design.dot(columns, np.abs(g)))
-    if (np.abs(z) <= 16.0 * _EPS * (size + np.abs(z).max())).all():
+    if (np.abs(z) <= 16.0 * _EPS * np.abs(problem.design.dot(columns, np.abs(g)))).all():
         return None
     h = floored(problem, h)
     d = newton_direction(problem, columns, h, z, l2)

@@ -106,6 +106,10 @@ class Problem:
             if (weights < 0.0).any() or not weights.any():
                 raise ValueError("sample_weight must be >= 0 with a value > 0")
             weights = weights / weights.sum()
+            if loss.positive and not y[weights > 0.0].any():
+                raise ValueError(
+                    f"y must hold a value > 0 with a weight > 0 for the loss {loss!r}: there is no finite minimum"
+                )
         if offset is not None:
             offset = _per_sample("offset", np.broadcast_to(offset, (n,)) if np.ndim(offset) == 0 else offset, n)
         scale = _standard_deviations(design, weights) if standardize else None

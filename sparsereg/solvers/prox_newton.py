@@ -67,7 +67,7 @@ class _Run:
         problem, journal = self.problem, self.journal
         while True:
             g, h, z = self._gradient()
-            cert = certificate(problem, self.w, self.eta, g, z, journal.unit)
+            cert = certificate(problem, self.w, self.eta, g, z, journal.polished)
             status = journal.note(cert, self.w, self.b)
             if status or separates(problem, self.w, self.b):
                 break

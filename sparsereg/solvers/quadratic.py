@@ -167,35 +167,40 @@ def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array
         return -_solve_semidefinite(G, gradient)
     mean, curvature = design.moments(columns, h, sum_h, problem.fit_intercept)
     curvature[flat_columns(curvature, mean, sum_h)] = 0.0
-    curvature += l2
-    # A column without curvature does not move.
-    inverse = np.divide(1.0, curvature, out=np.zeros(k), where=curvature > 0.0)
+    unit = _inverse_root(curvature + l2)
 
     def product(v: Array) -> Array:
-        Xv = design.times(columns, v.ravel())
+        d = unit * v.ravel()
+        Xd = design.times(columns, d)
         if problem.fit_intercept:
-            Xv -= float(mean @ v.ravel())
-        hXv = h * Xv
-        out = design.dot(columns, hXv) + l2 * v.ravel()
-        return out - mean * hXv.sum() if problem.fit_intercept else out
+            Xd -= float(mean @ d)
+        hXd = h * Xd
+        out = design.dot(columns, hXd) + l2 * d
+        return unit * (out - mean * hXd.sum() if problem.fit_intercept else out)
 
     H = LinearOperator((k, k), matvec=product, dtype=np.float64)
-    M = LinearOperator((k, k), matvec=lambda v: inverse * v.ravel(), dtype=np.float64)
     share = float(np.clip(tol / max(np.abs(gradient).max(initial=0.0), 1e-300), 1e-10, 0.1)) if tol else 1e-4
-    return -cg(H, gradient, rtol=share, maxiter=1000, M=M)[0]
+    return -unit * cg(H, unit * gradient, rtol=share, maxiter=1000)[0]
+
+
+def _inverse_root(diagonal: Array) -> Array:
+    """Return ``1 / sqrt(diagonal)``, zero where there is no curvature: such a column does not move.
+
+    In these units every column has curvature one, so that what counts as small does not depend on the columns' units.
+    """
+    return np.divide(1.0, np.sqrt(diagonal), out=np.zeros(len(diagonal)), where=diagonal > 0.0)
 
 
 def _solve_semidefinite(G: Array, b: Array) -> Array:
     """Return a solution of ``G x = b`` for a symmetric matrix that may be singular (duplicated columns)."""
-    trace = np.trace(G)
-    if trace <= 0.0:
-        return np.zeros_like(b)
+    unit = _inverse_root(np.maximum(G.diagonal(), 0.0))
+    G, b = G * np.outer(unit, unit), unit * b
     try:
         factor = cho_factor(G, check_finite=False)
-        if np.diag(factor[0]).min() ** 2 > 1e-13 * trace / len(b):
-            return cho_solve(factor, b, check_finite=False)
+        if np.diag(factor[0]).min() ** 2 > 1e-13:
+            return unit * cho_solve(factor, b, check_finite=False)
     except np.linalg.LinAlgError:
         pass
     values, vectors = np.linalg.eigh(G)
-    keep = values > 1e-13 * values[-1]
-    return vectors[:, keep] @ ((b @ vectors[:, keep]) / values[keep])
+    keep = values > 1e-13 * max(values[-1], 0.0)
+    return unit * (vectors[:, keep] @ ((b @ vectors[:, keep]) / values[keep]))
