@@ -29,6 +29,7 @@ Array = np.ndarray
 
 _FIRST_SET = 100
 _ALL_AT_ONCE = 256  # columns: below, working sets save less than their bookkeeping costs
+_SMALL = 2e5  # entries: a Gram matrix per Newton step is then cheaper than another look at all columns
 _NEWTON_STEPS = 4  # on one working set, before all columns are looked at again
 
 
@@ -58,7 +59,7 @@ class _Run:
         m = problem.design.shape[1]
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
-        self.everything = problem.penalty.smooth or (m <= _ALL_AT_ONCE and use_gram(problem.design, m, 0))
+        self.everything = problem.penalty.smooth or _at_once(problem, m)
         self.distance = 1.0  # to the optimum: violation in units of the null gradient
         self.inner = 0.3  # the part of the violation that sub-problems leave
 
@@ -157,6 +158,12 @@ class _Run:
         self.eta += t * (step.delta_eta + step.delta_b)
         self.journal.working(len(step.columns), step.epochs, t)
         return True
+
+
+def _at_once(problem: Problem, m: int) -> bool:
+    """Whether to solve over all columns from the start: few of them, and a Gram matrix built once or small."""
+    cheap = problem.loss.quadratic or problem.design.entries(m) <= _SMALL
+    return m <= _ALL_AT_ONCE and cheap and use_gram(problem.design, m, 0)
 
 
 def _blend(old: Array, step: Step, t: float) -> Array:
