@@ -80,21 +80,25 @@ def certificate(
     return Certificate(objective, max(gap, 0.0), worst, violations)
 
 
-def polished_gradients(problem: Problem, g_null: Array) -> Array | None:
-    """Return ``1e-9 sd_j |g_null|``, the size of gradients that count as polished to zero; None if nothing is costless.
+def polished_gradients(problem: Problem, g: Array, h: Array, blur: float) -> Array | None:
+    """Return the size of gradients that count as polished to zero, per column; None if no column is costless.
 
-    By Cauchy and Schwarz ``sd_j`` times the weighted norm of ``g / s`` is the largest gradient that column can have, so
-    the threshold moves with the units of each column.
+    By Cauchy and Schwarz ``sd_j |g|``, with the norm of ``g / s`` in the weights, is the largest gradient that a column
+    can have: 1e-9 of that, so the threshold moves with the units of each column. To it comes rounding: that of the
+    sum, and that of a linear predictor known to `blur` only. ``g`` and ``h`` are those of the null model.
     """
     costless = problem.penalty.costless
     if costless is None:
         return None
+
+    def norm(v: Array) -> float:
+        return float(np.sqrt(np.sum(np.divide(v * v, s, out=np.zeros_like(s), where=s > 0.0))))
+
     columns, s = np.flatnonzero(costless), problem.weights
     mean, square = problem.design.moments(columns, s, 1.0, problem.fit_intercept)
-    norm = np.sqrt(np.sum(np.divide(g_null * g_null, s, out=np.zeros_like(s), where=s > 0.0)))
     polished = np.zeros(problem.design.shape[1])
-    # The second term is what rounding leaves of a column that is (nearly) constant.
-    polished[columns] = (1e-9 * np.sqrt(square) + 1e-14 * np.abs(mean)) * norm
+    rounding = 1e-14 * norm(g) + blur * norm(h)
+    polished[columns] = 1e-9 * np.sqrt(square) * norm(g) + np.sqrt(mean * mean + square) * rounding
     return polished
 
 

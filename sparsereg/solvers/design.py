@@ -162,8 +162,9 @@ class DenseDesign(Design):
         out[new, :k] = 0.0
         centre = mean.any()
         every = k == self.shape[1] and bool((columns[1:] > columns[:-1]).all())
-        size = max(1, 8 * _BLOCK // max(k, 1)) if n > 4 * k else n
-        for first in range(0, n, max(size, 1)):
+        # At least 512 rows: below that the traffic of the Gram matrix itself, k^2 per block, shows beside the products.
+        size = max(512, 8 * _BLOCK // max(k, 1))
+        for first in range(0, n, size):
             rows = slice(first, first + size)
             block = self.X[rows] if every else _gather(self.X[rows], columns)
             if centre:

@@ -42,10 +42,10 @@ class Journal:
         self._began = time.perf_counter()
         self.null = null_model(problem)
         self.null_gradient = problem.design.rmatvec(self.null.g)
-        self.scale = problem.objective(self.null.w, self.null.eta) - problem.infimum
-        self.polished = polished_gradients(problem, self.null.g)
-        # What an error of 64 units in the last place of eta costs: below that no gap can be told from zero.
-        blur = 64.0 * _EPS * (np.abs(self.null.eta).max(initial=0.0) + abs(self.null.b))
+        self.scale = max(problem.objective(self.null.w, self.null.eta) - problem.infimum, 0.0)
+        # 64 units in the last place of eta, and what an error of that size costs: no gap below can be told from zero.
+        blur = 64.0 * _EPS * (float(np.abs(self.null.eta).max(initial=0.0)) + abs(self.null.b))
+        self.polished = polished_gradients(problem, self.null.g, self.null.h, blur)
         self._rounding = 0.5 * float(self.null.h.sum()) * blur * blur
         self.unit = float(np.abs(self.null_gradient).max(initial=0.0))
 

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from sparsereg.solvers.problem import Problem
+from sparsereg.solvers.quadratic import newton_direction
 
 __all__ = ["has_no_minimum", "separates"]
 
@@ -41,7 +42,7 @@ def separates(problem: Problem, w: Array, b: float) -> bool:
 def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
     """Whether some direction recedes: the point itself, or what a linear program finds.
 
-    The program is asked only where the point is suspicious: the derivative of some sample that may recede has vanished.
+    The program is asked only where the point is suspicious: a sample that may recede has next to no derivative left.
     """
     free = _free(problem)
     bounds = problem.loss.recession(problem.y) if len(free) else None
@@ -54,7 +55,23 @@ def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
     may = (problem.weights > 0.0) & ((low < 0.0) | (high > 0.0))
     if not (may & (np.abs(g) < _VANISHED)).any() or problem.design.entries(len(free)) > _LARGEST_PROGRAM:
         return False
-    return _program_finds(problem, free, low, high)
+    return _newton_moves(problem, w, b, free) and _program_finds(problem, free, low, high)
+
+
+def _newton_moves(problem: Problem, w: Array, b: float, free: Array) -> bool:
+    """Whether one more Newton step still moves a linear predictor by a tenth: along a receding direction it always does.
+
+    These losses are generalised self-concordant: where the step is short, the model holds and a minimum is near (F.
+    Bach, *Self-concordant analysis for logistic regression*, Electronic Journal of Statistics 4 (2010)). The question
+    costs a Gram matrix where the program took 2 s on 20,000 x 100.
+    """
+    g, h = problem.gradient_hessian(problem.eta(w, b))
+    l2 = np.zeros(len(free))
+    d = newton_direction(problem, free, h, problem.design.dot(free, g), l2)
+    move = problem.design.times(free, d)
+    if problem.fit_intercept:
+        move = move - (float(h @ move) + float(g.sum())) / max(float(h.sum()), np.finfo(np.float64).tiny)
+    return bool(np.abs(move).max(initial=0.0) > 0.1)
 
 
 def _free(problem: Problem) -> Array:
