@@ -59,7 +59,7 @@ def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
 
 
 def _newton_moves(problem: Problem, w: Array, b: float, free: Array) -> bool:
-    """Whether one more Newton step still moves a linear predictor by a tenth: along a receding direction it always does.
+    """Whether one more Newton step still moves a linear predictor by a tenth; along a receding direction it does.
 
     These losses are generalised self-concordant: where the step is short, the model holds and a minimum is near (F.
     Bach, *Self-concordant analysis for logistic regression*, Electronic Journal of Statistics 4 (2010)). The question
