@@ -377,3 +377,18 @@ def test_signatures_follow_scikit_learn(kind):
         names = list(inspect.signature(getattr(kind, method)).parameters)
         expected = {"fit": ["X", "y", "sample_weight", "offset"], "predict": ["X", "offset"]}
         assert names[1:] == expected.get(method, ["X", "y", "sample_weight", "offset"])
+
+
+def test_a_missing_compiler_is_named_with_what_to_install(monkeypatch):
+    from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+    from setuptools.errors import CompileError
+
+    from sparsereg._build_ext import BuildExt
+
+    def fail(self, extension):
+        raise CompileError("command 'cc' failed: No such file or directory")
+
+    monkeypatch.setattr(build_ext, "build_extension", fail)
+    with pytest.raises(SystemExit, match=r"(?s)no working C compiler.*apt-get install gcc python3-dev.*'cc' failed"):
+        BuildExt(Distribution()).build_extension(None)
