@@ -145,7 +145,15 @@ class Problem:
     def gradient_hessian(self, eta: Array) -> tuple[Array, Array]:
         """Return ``g`` and ``h`` with the sample weights inside."""
         g, h = self.loss.gradient_hessian(self.y, eta)
+        if self._silent is not None:  # 0 * inf is not zero
+            g[self._silent] = h[self._silent] = 0.0
         return g * self.weights, h * self.weights
+
+    @cached_property
+    def _silent(self) -> Array | None:
+        """The samples of weight zero, None if there is none."""
+        silent = np.flatnonzero(self.weights == 0.0)
+        return silent if len(silent) else None
 
     @cached_property
     def coordinates(self) -> Coordinates:
@@ -263,7 +271,8 @@ def _per_sample(name: str, values: Any, n: int) -> Array:
 
 def _weighted(weights: Array, values: Array) -> float:
     """Return ``weights . values`` where a weight of zero silences even inf."""
-    total = float(weights @ values)
+    with np.errstate(invalid="ignore"):
+        total = float(weights @ values)
     if not np.isfinite(total):
         used = weights > 0.0
         total = float(weights[used] @ values[used])
