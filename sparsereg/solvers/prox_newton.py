@@ -62,6 +62,8 @@ class _Run:
         self.everything = problem.penalty.smooth or _at_once(problem, m)
         self.distance = 1.0  # to the optimum: violation in units of the null gradient
         self.inner = 0.3  # the part of the violation that sub-problems leave
+        self.strictness = 1.0  # times that, where it proves too much to leave
+        self.solved, self.last = np.empty(0, dtype=np.int64), np.inf
 
     def until(self, max_iter: int) -> Solution:
         """Run outer iterations until converged, stalled or `max_iter`."""
@@ -81,6 +83,7 @@ class _Run:
             # Below rounding a sub-problem would never end.
             accuracy = max(self.inner * cert.violation, 1e-15 * journal.unit)
             self._newton_steps(columns, g, h, z, accuracy)
+            self.solved, self.last = columns, cert.violation
             self.eta = problem.eta(self.w, self.b)  # updates leave rounding behind
         return journal.solution(self.w, self.b, cert, status)
 
@@ -117,6 +120,12 @@ class _Run:
             self.inner = min(self.inner, 0.01 * self.journal.tol)
         elif np.isfinite(cert.gap) and cert.gap > 0.0:
             self.inner = min(self.inner, float(np.clip(0.3 * target / cert.gap, 0.01, 0.3)))
+        # A working set as far off as before was left too early: for its columns in small units the tolerance is coarse.
+        left = cert.violations[self.solved].max(initial=0.0)
+        self.strictness = (
+            max(0.1 * self.strictness, 1e-8) if left > 0.5 * self.last else min(1.0, 10.0 * self.strictness)
+        )
+        self.inner *= self.strictness
 
     def _newton_steps(self, columns: Array, g: Array, h: Array, z: Array, tol: float) -> None:
         """Take Newton steps on one working set until its violation is down."""

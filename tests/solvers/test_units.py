@@ -5,6 +5,7 @@ import pytest
 
 from sparsereg import Lasso, SparseClassifier, SparseRegressor
 from sparsereg.losses import Tweedie
+from sparsereg.penalties import ElasticNet
 from sparsereg.solvers import Problem, solve
 
 
@@ -94,3 +95,16 @@ def test_confident_predictions_are_not_taken_for_separation():
     y = (X[:, 0] + rng.standard_normal(500) > 0).astype(int)
     model = SparseClassifier(penalty=None).fit(X, y)  # a warning would be an error
     assert model.relative_gap_ <= 1e-8
+
+
+@pytest.mark.parametrize("seed", [155, 156, 157])
+def test_columns_in_small_units_do_not_crawl(seed):
+    # Seed 156 took 37 iterations while sub-problems left the same part of the violation each time.
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal(15) + rng.standard_normal((10, 15)) * 10.0 ** rng.uniform(-3.5, 1.5, 15)
+    y = rng.gamma(2.0, size=10)
+    options = {"loss": "gamma", "penalty": ElasticNet(0.7), "alpha": 1e-3, "standardize": True}
+    half = solve(Problem.from_data(X[:5], y[:5], **options), tol=1e-8)
+    solution = solve(Problem.from_data(X, y, **options), (half.coef, half.intercept), tol=1e-8)
+    assert solution.status == "converged"
+    assert solution.n_iter <= 15
