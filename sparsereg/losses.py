@@ -454,6 +454,9 @@ _BY_NAME: dict[str, type[Loss]] = {
 }
 
 
+POSITIVE_LOSSES = frozenset(name for name, loss in _BY_NAME.items() if loss.positive)
+
+
 def get_loss(loss: str | Loss) -> Loss:
     """Return the loss object that a name stands for.
 

@@ -160,7 +160,7 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             out[:, self.kept_] = X
             return out
         container = sp.csr_array if isinstance(X, sp.sparray) else sp.csr_matrix
-        return container((X.data, self.kept_[X.indices], X.indptr), shape=shape)
+        return container((X.data.copy(), self.kept_[X.indices], X.indptr.copy()), shape=shape)
 
     def get_support(self, indices: bool = False) -> Array:
         """Return the kept features: a mask of length n_features, or their numbers if `indices`."""

@@ -16,10 +16,10 @@ from sparsereg.linear_model.validation import (
     check_sample_weight,
     check_targets_like,
 )
-from sparsereg.losses import Loss, SquaredError
+from sparsereg.losses import POSITIVE_LOSSES, Loss, SquaredError
 from sparsereg.penalties import L1, Penalty
 from sparsereg.penalties import ElasticNet as ElasticNetPenalty
-from sparsereg.solvers.null_model import polish_intercept
+from sparsereg.solvers.null_model import null_model
 from sparsereg.solvers.problem import Problem
 
 __all__ = ["ElasticNet", "Lasso", "SparseRegressor"]
@@ -101,9 +101,7 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         scores = []
         for k in range(Y.shape[1]):
             problem = Problem.from_data(empty, Y[:, k], self._loss(), None, sample_weight=weights, offset=offset)
-            null = np.zeros(len(eta)) if offset is None else offset
-            shift = polish_intercept(problem, null, *problem.gradient_hessian(null))[0]
-            worst = problem.loss_value(null + shift) - problem.infimum
+            worst = problem.loss_value(null_model(problem).eta) - problem.infimum
             missing = problem.loss_value(eta[:, k].astype(np.float64)) - problem.infimum
             scores.append(1.0 - missing / worst if worst > 0.0 else float(missing <= 0.0))
         return float(np.mean(scores))
@@ -112,7 +110,9 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
-        tags.target_tags.positive_only = self._loss().positive
+        # An unknown loss is for fit to refuse: tags are asked for a repr, too.
+        loss = getattr(self, "loss", "squared_error")
+        tags.target_tags.positive_only = loss in POSITIVE_LOSSES if isinstance(loss, str) else bool(loss.positive)
         return tags
 
 

@@ -194,7 +194,7 @@ class DenseDesign(Design):
         """
         n = self.shape[0]
         limit = 1e3 if self.X.dtype == np.float64 else 10.0
-        drowned = bool((np.abs(mean) > limit * sd).any())
+        drowned = bool(((np.abs(mean) > limit * sd) & (sd > 0.0)).any())
         if self.X.flags.f_contiguous and not drowned:
             starts = np.arange(self.shape[1] + 1, dtype=np.int64) * n
             return KernelColumns(self.X.reshape(-1, order="F"), _NO_ROWS, starts, columns, False)
@@ -413,19 +413,12 @@ def _to_rows(X: Any) -> Any:
 
 def _from_columns(data: Array, X: Any) -> tuple[Array, Array, Array, Array | None]:
     """Return the layout of a CSC matrix: its own arrays; only the list of column starts is thinned."""
-    starts = X.indptr.astype(np.int64)
-    data = data[: starts[-1]]
-    occupied = np.flatnonzero(starts[1:] > starts[:-1])
-    columns = None
+    occupied = np.flatnonzero(X.indptr[1:] > X.indptr[:-1])
+    columns, starts = None, X.indptr
     if len(occupied) < X.shape[1]:
         columns = occupied
         starts = np.append(starts[occupied], starts[-1])
-    return (
-        data,
-        np.ascontiguousarray(X.indices[: starts[-1] if len(starts) else 0], dtype=np.int32),
-        starts,
-        columns,
-    )
+    return data, X.indices.astype(np.int32, copy=False), starts.astype(np.int64, copy=False), columns
 
 
 def _from_rows(data: Array, X: Any) -> tuple[Array, Array, Array, Array | None]:

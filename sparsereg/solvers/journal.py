@@ -101,8 +101,8 @@ class Journal:
     def _verdict(self, cert: Certificate) -> str:
         if not np.isfinite(self.scale + cert.objective):
             return "stalled"
-        # A constant target has the null model as its answer and a unit of (nearly) zero: rounding must do.
-        if cert.gap <= self.tol * self.scale + self._rounding:
+        # Where the null model is (nearly) the answer the unit is (nearly) zero: rounding must do.
+        if cert.gap <= self.tol * self.scale + self._rounding + 4.0 * _EPS * abs(cert.objective):
             return "converged"
         if np.isnan(cert.gap) and cert.violation <= self.tol * self.unit:
             return "stationary"

@@ -16,10 +16,8 @@ _ARMIJO = 1e-4
 _TRIALS = 40
 
 
-def line_search(
-    problem: Problem, eta: Array, g: Array, delta_eta: Array, cost: Callable[[float], float]
-) -> tuple[float, float]:
-    """Return the step and the decrease of the objective it brings; step 0.0 if none brings any.
+def line_search(problem: Problem, eta: Array, g: Array, delta_eta: Array, cost: Callable[[float], float]) -> float:
+    """Return the step, 0.0 if none brings the objective down.
 
     Parameters
     ----------
@@ -46,6 +44,6 @@ def line_search(
     for _ in range(_TRIALS):
         change = problem.loss_value(eta + t * delta_eta) + cost(t) - start
         if change <= _ARMIJO * t * expected + rounding:
-            return t, -change
+            return t
         t *= 0.5
-    return 0.0, 0.0
+    return 0.0

@@ -79,7 +79,7 @@ def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, col
     delta_eta = problem.design.times(columns, d)
     shift = -float(h @ delta_eta) / float(h.sum()) if problem.fit_intercept else 0.0
     delta_eta += shift
-    t, _ = line_search(problem, eta, g, delta_eta, lambda t: penalty.value(old + t * d))
+    t = line_search(problem, eta, g, delta_eta, lambda t: penalty.value(old + t * d))
     if t == 0.0 or np.abs(delta_eta).max() <= 1e-15 * (1.0 + np.abs(eta).max()):
         return None
     w[columns] += t * d

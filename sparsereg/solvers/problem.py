@@ -105,6 +105,7 @@ class Problem:
             weights = _per_sample("sample_weight", sample_weight, n)
             if (weights < 0.0).any() or not weights.any():
                 raise ValueError("sample_weight must be >= 0 with a value > 0")
+            weights = weights / weights.max()
             weights = weights / weights.sum()
             if loss.positive and not y[weights > 0.0].any():
                 raise ValueError(
@@ -145,15 +146,16 @@ class Problem:
     def gradient_hessian(self, eta: Array) -> tuple[Array, Array]:
         """Return ``g`` and ``h`` with the sample weights inside."""
         g, h = self.loss.gradient_hessian(self.y, eta)
-        if self._silent is not None:  # 0 * inf is not zero
-            g[self._silent] = h[self._silent] = 0.0
-        return g * self.weights, h * self.weights
+        if self._heard is None:
+            return g * self.weights, h * self.weights
+        g, h = (np.multiply(d, self.weights, out=np.zeros(len(eta)), where=self._heard) for d in (g, h))
+        return g, h
 
     @cached_property
-    def _silent(self) -> Array | None:
-        """The samples of weight zero, None if there is none."""
-        silent = np.flatnonzero(self.weights == 0.0)
-        return silent if len(silent) else None
+    def _heard(self) -> Array | None:
+        """Mask of the samples with a weight, None if all have one: 0 * inf is not zero."""
+        heard = self.weights > 0.0
+        return None if heard.all() else heard
 
     @cached_property
     def coordinates(self) -> Coordinates:

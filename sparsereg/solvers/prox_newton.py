@@ -20,7 +20,7 @@ from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.quadratic import QuadraticModel, Step, use_gram
-from sparsereg.solvers.recession import separates
+from sparsereg.solvers.recession import has_no_minimum, separates
 from sparsereg.solvers.working_set import working_set
 
 __all__ = ["prox_newton"]
@@ -30,6 +30,7 @@ Array = np.ndarray
 _FIRST_SET = 100
 _ALL_AT_ONCE = 256  # columns: below, working sets save less than their bookkeeping costs
 _SMALL = 2e5  # entries: a Gram matrix per Newton step is then cheaper than another look at all columns
+_LOOK = 10  # outer iterations between two looks whether there is a minimum at all
 _NEWTON_STEPS = 4  # on one working set, before all columns are looked at again
 
 
@@ -73,6 +74,8 @@ class _Run:
             cert = certificate(problem, self.w, self.eta, g, z, journal.polished)
             status = journal.note(cert, self.w, self.b)
             if status or separates(problem, self.w, self.b):
+                break
+            if journal.n_iter % _LOOK == _LOOK - 1 and has_no_minimum(problem, self.w, self.b):
                 break
             if journal.n_iter >= max_iter:
                 status = "max_iter"
@@ -155,7 +158,7 @@ class _Run:
             g,
             step.delta_eta + step.delta_b,
             lambda t: penalty.value(_blend(old, step, t)),
-        )[0]
+        )
 
     def _accept(self, step: Step, t: float) -> bool:
         """Move; return whether anything changed."""
