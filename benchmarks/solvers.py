@@ -118,9 +118,9 @@ def skglm_centred(problem):
 def glmnet(problem, per_decade=10):
     """Glmnet in R, timed inside R: a path of ten alphas per decade down to the one asked for.
 
-    Its authors advise against single fits; `glmnet-short` takes one per decade, often faster at a moderate gap. With
-    `standardize=FALSE` its lambda is our alpha for both families, for it undoes its own scaling of y. One R process
-    answers all requests, so that the data are handed over once.
+    Its authors advise against single fits; `glmnet-short` takes one alpha per decade, often faster at a moderate gap.
+    With `standardize=FALSE` its lambda is our alpha for both families, for it undoes its own scaling of y. One R
+    process answers all requests, so that the data are handed over once.
     """
     top = alpha_max(problem.loss, problem.X, problem.y, problem.fit_intercept)
     n_alphas = 1 + round(per_decade * np.log10(top / problem.alpha))
