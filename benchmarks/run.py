@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import platform
 import signal
+import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
 from fnmatch import fnmatch
@@ -30,6 +31,7 @@ REPEATING = 3  # seconds spent on repeats of one fit
 def main():
     """Run what the command line asks for."""
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `measure` ends its child
     for variable in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
         os.environ[f"{variable}_NUM_THREADS"] = str(options.threads)  # read when a child loads its libraries
     os.environ["BENCHMARK_CLOCK"] = options.clock
