@@ -5,7 +5,17 @@ from sparsereg.linear_model import ElasticNet as ElasticNet
 from sparsereg.linear_model import Lasso as Lasso
 from sparsereg.linear_model import SparseClassifier as SparseClassifier
 from sparsereg.linear_model import SparseRegressor as SparseRegressor
+from sparsereg.model_selection import alpha_max as alpha_max
+from sparsereg.model_selection import regularization_path as regularization_path
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"]
+__all__ = [
+    "ElasticNet",
+    "Lasso",
+    "SelectNonzero",
+    "SparseClassifier",
+    "SparseRegressor",
+    "alpha_max",
+    "regularization_path",
+]

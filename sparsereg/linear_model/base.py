@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,14 +14,29 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from sparsereg.linear_model.kept import linear_predictor
-from sparsereg.linear_model.validation import check_matrix, check_number, check_offset, check_settings
+from sparsereg.linear_model.validation import (
+    all_or_nothing,
+    check_matrix,
+    check_number,
+    check_offset,
+    check_settings,
+)
 from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import Penalty, get_penalty
 from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, solve
 
-__all__ = ["SparseLinearModel"]
+__all__ = ["Data", "SparseLinearModel", "coefficients", "warn_once"]
 
 Array = np.ndarray
+
+
+class Data(NamedTuple):
+    """What is to be fitted, checked: matrix, targets of shape (n_samples, n_outputs), weights and offset or None."""
+
+    X: Any
+    Y: Array
+    sample_weight: Array | None
+    offset: Array | None
 
 
 class SparseLinearModel(BaseEstimator):
@@ -50,30 +66,42 @@ class SparseLinearModel(BaseEstimator):
     def _check_settings(self) -> None:
         check_settings(self)
 
-    def _solve_outputs(self, X: Any, Y: Array, sample_weight: Array | None, offset: Array | None) -> None:
-        """Solve one problem per column of Y and keep the answers."""
-        design = as_design(X)
-        starts = self._starts(design, Y.shape[1])
-        loss, penalty, options = self._loss(), self._penalty(), self._options()
-        solutions = []
-        for k in range(Y.shape[1]):
-            problem = Problem.from_data(
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Data:
+        """Check parameters and data, note what `fit` learns from their form, return what is to be solved."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> None:
+        """Prepare, solve one problem per output, keep the answers; all or nothing."""
+        with all_or_nothing(self):
+            problems = self._problems(self._prepare(X, y, sample_weight, offset))
+            starts = self._starts(problems[0].design, len(problems))
+            callback = _print_line if self.verbose else None
+            solutions = [
+                solve(problem, start, tol=self.tol, max_iter=self.max_iter, callback=callback)
+                for problem, start in zip(problems, starts, strict=True)
+            ]
+            self._keep(solutions)
+            warn_once(self, solutions)
+
+    def _problems(self, data: Data) -> list[Problem]:
+        """Return one problem per output, on one design; notes what `_keep` must know of the data."""
+        design = as_design(data.X)
+        self._dtype, self._with_offset = data.X.dtype, data.offset is not None
+        return [
+            Problem.from_data(
                 design,
-                np.ascontiguousarray(Y[:, k], dtype=np.float64),
-                loss,
-                penalty,
+                np.ascontiguousarray(y, dtype=np.float64),
+                self._loss(),
+                self._penalty(),
                 self.alpha,
-                sample_weight=sample_weight,
-                offset=offset,
+                sample_weight=data.sample_weight,
+                offset=data.offset,
                 fit_intercept=bool(self.fit_intercept),
                 feature_names=getattr(self, "feature_names_in_", None),
-                **options,
+                **self._options(),
             )
-            callback = _print_line if self.verbose else None
-            solutions.append(solve(problem, starts[k], tol=self.tol, max_iter=self.max_iter, callback=callback))
-        self._keep(solutions, X.dtype)
-        self._with_offset = offset is not None
-        _warn_once(self, solutions)
+            for y in data.Y.T
+        ]
 
     def _starts(self, design: Design, n_outputs: int) -> list[tuple[Array, float] | None]:
         """Return the last fit on today's occupied columns; cold if there is none or the shape is another."""
@@ -93,20 +121,13 @@ class SparseLinearModel(BaseEstimator):
             starts.append((w, float(intercepts[k]) if self.fit_intercept else 0.0))
         return starts
 
-    def _keep(self, solutions: list[Solution], dtype: np.dtype) -> None:
-        """Copy the solutions into the fitted attributes."""
-        values = np.concatenate([s.coef_value for s in solutions]).astype(dtype)
-        ids = np.concatenate([s.coef_index for s in solutions])
-        indptr = np.cumsum([0, *(len(s.coef_value) for s in solutions)])
-        shape = (len(solutions), solutions[0].n_features)
-        if shape[1] <= np.iinfo(np.int32).max:
-            ids, indptr = ids.astype(np.int32), indptr.astype(np.int32)
-        self.sparse_coef_ = sp.csr_array((values, ids, indptr), shape=shape)
-        intercepts = np.array([s.intercept for s in solutions], dtype=dtype)
+    def _keep(self, solutions: Sequence[Solution]) -> None:
+        """Copy the solutions, one per output, into the fitted attributes."""
+        self.sparse_coef_, intercepts = coefficients(solutions, self._dtype)
         self.intercept_ = intercepts if self._two_dimensional else intercepts[0]
         single = len(solutions) == 1
         self.dual_gap_ = solutions[0].gap if single else np.array([s.gap for s in solutions])
-        gaps = [s.gap / s.scale if s.scale > 0.0 else s.gap for s in solutions]
+        gaps = [s.relative_gap for s in solutions]
         self.relative_gap_ = gaps[0] if single else np.array(gaps)
         self.kkt_violation_ = solutions[0].violation if single else np.array([s.violation for s in solutions])
         self.n_iter_ = max(s.n_iter for s in solutions)
@@ -143,6 +164,17 @@ class SparseLinearModel(BaseEstimator):
         return tags
 
 
+def coefficients(solutions: Sequence[Solution], dtype: np.dtype) -> tuple[sp.csr_array, Array]:
+    """Return the weights, (n_outputs, n_features), and the intercepts of some solutions, one per output."""
+    values = np.concatenate([s.coef_value for s in solutions]).astype(dtype)
+    ids = np.concatenate([s.coef_index for s in solutions])
+    indptr = np.cumsum([0, *(len(s.coef_value) for s in solutions)])
+    shape = (len(solutions), solutions[0].n_features)
+    if shape[1] <= np.iinfo(np.int32).max:
+        ids, indptr = ids.astype(np.int32), indptr.astype(np.int32)
+    return sp.csr_array((values, ids, indptr), shape=shape), np.array([s.intercept for s in solutions], dtype=dtype)
+
+
 def check_model_settings(model: Any) -> None:
     """Check the parameters of the general estimators."""
     check_settings(model)
@@ -160,22 +192,21 @@ def _print_line(progress: Progress) -> None:
     )
 
 
-def _warn_once(model: Any, solutions: list[Solution]) -> None:
+def warn_once(model: Any, solutions: Sequence[Solution]) -> None:
     """Warn about the worst output that did not converge."""
     failed = [s for s in solutions if not s.converged]
     if not failed:
         return
-    worst = max(failed, key=lambda s: s.gap / s.scale if s.scale > 0.0 and np.isfinite(s.gap) else np.inf)
+    worst = max(failed, key=lambda s: s.relative_gap if np.isfinite(s.relative_gap) else np.inf)
     if worst.status == "no_finite_minimum":
         message = (
             "there is no finite minimum: without a penalty the weights of some columns can grow for ever and the loss "
             "still falls (separable classes, or columns that occur only where the target is zero). Add a penalty."
         )
     else:
-        reached = worst.gap / worst.scale if 0.0 < worst.scale < np.inf else worst.gap
         message = (
-            f"not converged ({worst.status}): relative duality gap {reached:.1e} after {worst.n_iter} iterations, "
-            f"tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring the columns "
-            "to a similar scale (standardize=True or a scaler) or increase alpha."
+            f"not converged ({worst.status}): relative duality gap {worst.relative_gap:.1e} after {worst.n_iter} "
+            f"iterations, tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring "
+            "the columns to a similar scale (standardize=True or a scaler) or increase alpha."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=4)

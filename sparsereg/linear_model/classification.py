@@ -14,8 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sparsereg.linear_model.base import SparseLinearModel, check_model_settings
-from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_offset, check_sample_weight
+from sparsereg.linear_model.base import Data, SparseLinearModel, check_model_settings
+from sparsereg.linear_model.validation import check_matrix, check_offset, check_sample_weight
 from sparsereg.losses import LogLoss, Loss
 from sparsereg.penalties import Penalty
 
@@ -127,17 +127,19 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
         -------
         self
         """
-        with all_or_nothing(self):
-            self._check_settings()
-            X, y = check_matrix(self, X, y=y)
-            sample_weight = check_sample_weight(sample_weight, X.shape[0])
-            offset = check_offset(offset, X.shape[0])
-            self.classes_, encoded = _encode(y)
-            sample_weight = _times_class_weight(self.class_weight, y, encoded, sample_weight)
-            _require_both(self.classes_, encoded, sample_weight)
-            self._two_dimensional, self._flat = True, False
-            self._solve_outputs(X, encoded[:, None], sample_weight, offset)
+        self._fit(X, y, sample_weight, offset)
         return self
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Data:
+        self._check_settings()
+        X, y = check_matrix(self, X, y=y)
+        sample_weight = check_sample_weight(sample_weight, X.shape[0])
+        offset = check_offset(offset, X.shape[0])
+        self.classes_, encoded = _encode(y)
+        sample_weight = _times_class_weight(self.class_weight, y, encoded, sample_weight)
+        _require_both(self.classes_, encoded, sample_weight)
+        self._two_dimensional, self._flat = True, False
+        return Data(X, encoded[:, None], sample_weight, offset)
 
     def decision_function(self, X: Any, offset: Any = None) -> Array:
         """Return the linear predictor: positive where ``classes_[1]`` is more likely.

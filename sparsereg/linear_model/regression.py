@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from sparsereg.linear_model.base import SparseLinearModel, check_model_settings
+from sparsereg.linear_model.base import Data, SparseLinearModel, check_model_settings
 from sparsereg.linear_model.validation import (
-    all_or_nothing,
     check_matrix,
     check_number,
     check_offset,
@@ -20,7 +20,7 @@ from sparsereg.losses import POSITIVE_LOSSES, Loss, SquaredError
 from sparsereg.penalties import L1, Penalty
 from sparsereg.penalties import ElasticNet as ElasticNetPenalty
 from sparsereg.solvers.null_model import null_model
-from sparsereg.solvers.problem import Problem
+from sparsereg.solvers.problem import Problem, Solution
 
 __all__ = ["ElasticNet", "Lasso", "SparseRegressor"]
 
@@ -51,16 +51,17 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         -------
         self
         """
-        with all_or_nothing(self):
-            self._check_settings()
-            X, y = check_matrix(self, X, y=y, multi_output=True, y_numeric=True)
-            y = np.asarray(y, dtype=np.float64)
-            sample_weight = check_sample_weight(sample_weight, X.shape[0])
-            offset = check_offset(offset, X.shape[0])
-            self._two_dimensional = y.ndim == 2
-            self._flat = y.ndim == 1 or (self._column_is_flat and y.shape[1] == 1)
-            self._solve_outputs(X, y.reshape(len(y), -1), sample_weight, offset)
+        self._fit(X, y, sample_weight, offset)
         return self
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Data:
+        self._check_settings()
+        X, y = check_matrix(self, X, y=y, multi_output=True, y_numeric=True)
+        y = np.asarray(y, dtype=np.float64)
+        self._two_dimensional = y.ndim == 2
+        self._flat = y.ndim == 1 or (self._column_is_flat and y.shape[1] == 1)
+        n = X.shape[0]
+        return Data(X, y.reshape(n, -1), check_sample_weight(sample_weight, n), check_offset(offset, n))
 
     def predict(self, X: Any, offset: Any = None) -> Array:
         """Predict the target: the linear predictor through the inverse link of the loss.
@@ -238,8 +239,8 @@ class _HouseholdRegressor(_Regressor):
     def _loss(self) -> Loss:
         return SquaredError()
 
-    def _keep(self, solutions: list, dtype: np.dtype) -> None:
-        super()._keep(solutions, dtype)
+    def _keep(self, solutions: Sequence[Solution]) -> None:
+        super()._keep(solutions)
         if not self.fit_intercept:
             self.intercept_ = 0.0  # whatever the shape of y, as scikit-learn does
 

@@ -14,6 +14,7 @@ from sparsereg.solvers.certificate import certificate
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.null_model import polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
+from sparsereg.solvers.reference import Reference
 
 __all__ = ["fista"]
 
@@ -42,7 +43,19 @@ def fista(
     >>> fista(Problem.from_data(np.eye(3), [3.0, 0.0, 0.1], alpha=0.1, fit_intercept=False)).coef.round(3)
     array([2.7, 0. , 0. ])
     """
-    journal = Journal(problem, tol, callback, patience=200)
+    return descend(problem, Reference.of(problem), start, tol, max_iter, callback)
+
+
+def descend(
+    problem: Problem,
+    reference: Reference,
+    start: tuple[Array, float] | None,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[Progress], None] | None = None,
+) -> Solution:
+    """Minimise a `Problem` whose `Reference` is known, as along a path; see `fista`."""
+    journal = Journal(problem, reference, tol, callback, patience=200)
     w, b, eta = journal.start(start)
     free = unpenalised_columns(problem)
     v, b_v, eta_v = w.copy(), b, eta.copy()
@@ -52,7 +65,7 @@ def fista(
         if callback is not None or iteration % _CHECK == 0 or iteration >= max_iter:
             trial = polish(problem, w.copy(), b, eta.copy(), free)
             z = problem.design.rmatvec(trial.g)
-            cert = certificate(problem, trial.w, trial.eta, trial.g, z, journal.polished)
+            cert = certificate(problem, trial.w, trial.eta, trial.g, z, journal.reference.polished)
             status = journal.note(cert, trial.w, trial.b, iteration - noted)
             noted = iteration
             if status or iteration >= max_iter:

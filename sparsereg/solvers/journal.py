@@ -1,4 +1,4 @@
-"""Journal of a run: the start, the unit of the tolerance, the history, the verdict. Shared by all solvers."""
+"""Journal of a run: the start, the history, the verdict. Shared by all solvers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sparsereg.solvers.certificate import Certificate, polished_gradients
-from sparsereg.solvers.null_model import null_model
+from sparsereg.solvers.certificate import Certificate
 from sparsereg.solvers.problem import Problem, Progress, Record, Solution
 from sparsereg.solvers.recession import has_no_minimum
+from sparsereg.solvers.reference import Reference
 
 __all__ = ["Journal"]
 
@@ -24,13 +24,20 @@ _EPS = np.finfo(np.float64).eps
 class Journal:
     """Keeps what every solver must tell, and decides when it may stop.
 
-    The unit of the tolerance is ``P_null - inf F``, half the null deviance per unit weight: it has no units and is
-    positive for every loss. Where no gap exists, violations are measured against the largest gradient of the null
-    model. A run is given up after `patience` outer iterations in a row without any progress.
+    Gaps are measured in units of `Reference.scale`; where none exists, violations in units of `Reference.unit`. A run
+    is given up after `patience` outer iterations in a row without any progress.
     """
 
-    def __init__(self, problem: Problem, tol: float, callback: Callable[[Progress], None] | None, patience: int = 5):
+    def __init__(
+        self,
+        problem: Problem,
+        reference: Reference,
+        tol: float,
+        callback: Callable[[Progress], None] | None = None,
+        patience: int = 5,
+    ):
         self.problem = problem
+        self.reference = reference
         self.tol = tol
         self.callback = callback
         self.history: deque[Record] = deque(maxlen=_HISTORY)
@@ -40,19 +47,12 @@ class Journal:
         self.n_epochs = 0
         self._set, self._epochs, self._step = 0, 0, 0.0
         self._began = time.perf_counter()
-        self.null = null_model(problem)
-        self.null_gradient = problem.design.rmatvec(self.null.g)
-        self.scale = max(problem.objective(self.null.w, self.null.eta) - problem.infimum, 0.0)
-        # 64 units in the last place of eta, and what an error of that size costs: no gap below can be told from zero.
-        blur = 64.0 * _EPS * (float(np.abs(self.null.eta).max(initial=0.0)) + abs(self.null.b))
-        self.polished = polished_gradients(problem, self.null.g, self.null.h, blur)
-        self._rounding = 0.5 * float(self.null.h.sum()) * blur * blur
-        self.unit = float(np.abs(self.null_gradient).max(initial=0.0))
 
     def start(self, start: tuple[Array, float] | None) -> tuple[Array, float, Array]:
         """Return the point to begin at: the null model, or a copy of what the caller gave."""
         if start is None:
-            return self.null.w.copy(), self.null.b, self.null.eta.copy()
+            null = self.reference.null
+            return null.w.copy(), null.b, null.eta.copy()
         w, b = np.array(start[0], dtype=np.float64), float(start[1])
         m = self.problem.design.shape[1]
         if w.shape != (m,) or not np.isfinite(w).all() or not np.isfinite(b):
@@ -99,14 +99,15 @@ class Journal:
             self.idle = 0 if fell or closer else self.idle + 1
 
     def _verdict(self, cert: Certificate) -> str:
-        if not np.isfinite(self.scale + cert.objective):
+        scale, unit = self.reference.scale, self.reference.unit
+        if not np.isfinite(scale + cert.objective):
             return "stalled"
         # Where the null model is (nearly) the answer the unit is (nearly) zero: rounding must do.
-        if cert.gap <= self.tol * self.scale + self._rounding + 4.0 * _EPS * abs(cert.objective):
+        if cert.gap <= self.tol * scale + self.reference.rounding + 4.0 * _EPS * abs(cert.objective):
             return "converged"
-        if np.isnan(cert.gap) and cert.violation <= self.tol * self.unit:
+        if np.isnan(cert.gap) and cert.violation <= self.tol * unit:
             return "stationary"
-        if cert.violation <= 64.0 * _EPS * min(self.tol, 1.0) * self.unit:
+        if cert.violation <= 64.0 * _EPS * min(self.tol, 1.0) * unit:
             return "converged"
         return "stalled" if self.idle >= self.patience else ""
 
@@ -115,7 +116,8 @@ class Journal:
         if has_no_minimum(self.problem, w, b):
             status, cert = "no_finite_minimum", cert._replace(gap=np.nan)
         used = np.flatnonzero(w)
-        design = self.problem.design
+        design, scale = self.problem.design, self.reference.scale
+        missing = cert.objective - self.problem.penalty.value(w) - self.problem.infimum
         return Solution(
             coef_index=design.feature_ids(used),
             coef_value=w[used],
@@ -123,7 +125,8 @@ class Journal:
             intercept=float(b),
             gap=float(cert.gap),
             violation=float(cert.violation),
-            scale=float(self.scale),
+            scale=float(scale),
+            explained=1.0 - missing / scale if scale > 0.0 else 1.0,
             status=status,
             n_iter=max(self.n_iter, 1),
             n_epochs=self.n_epochs,

@@ -9,7 +9,8 @@ predictor, ``g`` and ``h`` first and second derivative of the loss part in ``eta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -42,6 +43,8 @@ class Problem:
     penalty : BoundPenalty
         On the occupied columns, strength inside, a fixed ridge (dropout) included.
     fit_intercept : bool, default=True
+    penalty_at : callable, default=None
+        The penalty at another strength: ``penalty_at(alpha)`` is a BoundPenalty of the same columns.
     """
 
     design: Design
@@ -51,6 +54,7 @@ class Problem:
     loss: Loss
     penalty: BoundPenalty
     fit_intercept: bool = True
+    penalty_at: Callable[[float], BoundPenalty] | None = None
 
     @classmethod
     def from_data(
@@ -96,8 +100,6 @@ class Problem:
         """
         design, loss = as_design(X), get_loss(loss)
         n = design.shape[0]
-        if not 0.0 <= alpha < np.inf:
-            raise ValueError(f"alpha must be >= 0 and finite; got {alpha!r}")
         y = loss.check_target(_per_sample("y", y, n))
         if sample_weight is None:
             weights = np.full(n, 1.0 / n)
@@ -114,19 +116,31 @@ class Problem:
         if offset is not None:
             offset = _per_sample("offset", np.broadcast_to(offset, (n,)) if np.ndim(offset) == 0 else offset, n)
         scale = _standard_deviations(design, weights) if standardize else None
-        bound = (get_penalty(penalty) if penalty is None or isinstance(penalty, str) else penalty).bind(
-            alpha,
-            design.n_features,
-            feature_names=feature_names,
-            columns=design.columns,
-            factor=penalty_factor,
-            scale=scale,
-            lower=lower,
-            upper=upper,
-        )
-        if dropout:
-            bound = bound.plus_ridge(_dropout_ridge(design, weights, loss, dropout))
-        return cls(design, y, weights, offset, loss, bound, fit_intercept)
+        ridge = _dropout_ridge(design, weights, loss, dropout) if dropout else None
+        spec = get_penalty(penalty) if penalty is None or isinstance(penalty, str) else penalty
+
+        def penalty_at(alpha: float) -> BoundPenalty:
+            if not 0.0 <= alpha < np.inf:
+                raise ValueError(f"alpha must be >= 0 and finite; got {alpha!r}")
+            bound = spec.bind(
+                alpha,
+                design.n_features,
+                feature_names=feature_names,
+                columns=design.columns,
+                factor=penalty_factor,
+                scale=scale,
+                lower=lower,
+                upper=upper,
+            )
+            return bound if ridge is None else bound.plus_ridge(ridge)
+
+        return cls(design, y, weights, offset, loss, penalty_at(alpha), fit_intercept, penalty_at)
+
+    def at(self, alpha: float) -> Problem:
+        """Return the same problem at another strength."""
+        if self.penalty_at is None:
+            raise ValueError("this problem knows its penalty at one strength only: build it with Problem.from_data")
+        return replace(self, penalty=self.penalty_at(alpha))
 
     def eta(self, w: Array, b: float) -> Array:
         """Return the linear predictor ``o + b + X w``."""
@@ -224,6 +238,8 @@ class Solution:
         Largest distance of a gradient to the subdifferential.
     scale : float
         ``P_null - inf F``, the unit of the tolerance: converged means ``gap <= tol * scale``.
+    explained : float
+        Fraction of the deviance explained: ``1 - (F - inf F) / scale`` with the loss part ``F``; 1 where scale is zero.
     status : str
         ``"converged"``; ``"stationary"`` (no gap exists, violation within tolerance); ``"max_iter"``; ``"stalled"`` (no
         step makes progress in floating point); ``"no_finite_minimum"``.
@@ -240,6 +256,7 @@ class Solution:
     gap: float
     violation: float
     scale: float
+    explained: float
     status: str
     n_iter: int
     n_epochs: int
@@ -251,6 +268,11 @@ class Solution:
         coef = np.zeros(self.n_features)
         coef[self.coef_index] = self.coef_value
         return coef
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap in units of the tolerance."""
+        return self.gap / self.scale if 0.0 < self.scale < np.inf else self.gap
 
     @property
     def converged(self) -> bool:

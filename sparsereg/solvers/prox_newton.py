@@ -21,9 +21,10 @@ from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.quadratic import QuadraticModel, Step, use_gram
 from sparsereg.solvers.recession import has_no_minimum, separates
+from sparsereg.solvers.reference import Reference
 from sparsereg.solvers.working_set import working_set
 
-__all__ = ["prox_newton"]
+__all__ = ["ProxNewton", "prox_newton"]
 
 Array = np.ndarray
 
@@ -43,21 +44,29 @@ def prox_newton(
     callback: Callable[[Progress], None] | None = None,
 ) -> Solution:
     """Minimise a `Problem` with a separable penalty; parameters and result are those of `sparsereg.solvers.solve`."""
-    return _Run(problem, start, tol, callback).until(max_iter)
+    return ProxNewton(problem, Reference.of(problem), tol, start).until(max_iter, callback)
 
 
-class _Run:
-    """The state of one run: the point, its linear predictor, and what is kept between outer iterations."""
+class ProxNewton:
+    """The state of a run: the point, its derivatives, and what is kept between outer iterations and along a path."""
 
-    def __init__(self, problem: Problem, start: tuple[Array, float] | None, tol: float, callback):
-        self.problem = problem
-        self.free = unpenalised_columns(problem)
-        self.journal = Journal(problem, tol, callback)
-        self.cold = start is None
-        self.w, self.b, self.eta = self.journal.start(start)
+    def __init__(self, problem: Problem, reference: Reference, tol: float, start: tuple[Array, float] | None = None):
+        self.reference, self.tol = reference, tol
         self.model = QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
+        self._begin(problem)
+        self.w, self.b, self.eta = Journal(problem, reference, tol).start(start)
+        null = reference.null
+        self.known = (null.g, null.h, reference.gradient) if start is None else None
+
+    def move_to(self, problem: Problem) -> None:
+        """Go on from here at another strength: the point, its gradient and the Gram matrix stay."""
+        self._begin(problem)
+
+    def _begin(self, problem: Problem) -> None:
         m = problem.design.shape[1]
+        self.problem = self.model.problem = problem
+        self.free = unpenalised_columns(problem)
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
         self.everything = problem.penalty.smooth or _at_once(problem, m)
@@ -66,12 +75,13 @@ class _Run:
         self.strictness = 1.0  # times that, where it proves too much to leave
         self.solved, self.last = np.empty(0, dtype=np.int64), np.inf
 
-    def until(self, max_iter: int) -> Solution:
+    def until(self, max_iter: int, callback: Callable[[Progress], None] | None = None) -> Solution:
         """Run outer iterations until converged, stalled or `max_iter`."""
-        problem, journal = self.problem, self.journal
+        problem, unit = self.problem, self.reference.unit
+        self.journal = journal = Journal(problem, self.reference, self.tol, callback)
         while True:
             g, h, z = self._gradient()
-            cert = certificate(problem, self.w, self.eta, g, z, journal.polished)
+            cert = certificate(problem, self.w, self.eta, g, z, self.reference.polished)
             status = journal.note(cert, self.w, self.b)
             if status or separates(problem, self.w, self.b):
                 break
@@ -82,20 +92,20 @@ class _Run:
                 break
             columns = self._working_set(cert)
             self._schedule(cert)
-            self.distance = cert.violation / journal.unit if journal.unit > 0.0 else 1.0
+            self.distance = cert.violation / unit if unit > 0.0 else 1.0
             # Below rounding a sub-problem would never end.
-            accuracy = max(self.inner * cert.violation, 1e-15 * journal.unit)
+            accuracy = max(self.inner * cert.violation, 1e-15 * unit)
             self._newton_steps(columns, g, h, z, accuracy)
             self.solved, self.last = columns, cert.violation
             self.eta = problem.eta(self.w, self.b)  # updates leave rounding behind
         return journal.solution(self.w, self.b, cert, status)
 
     def _gradient(self) -> tuple[Array, Array, Array]:
-        """Polish what is not penalised and return ``g, h, z``; at the null model the journal knows them already."""
-        if not self.journal.history and self.cold:
-            return self.journal.null.g, self.journal.null.h, self.journal.null_gradient
-        self.w, self.b, self.eta, g, h = polish(self.problem, self.w, self.b, self.eta, self.free)
-        return g, h, self.problem.design.rmatvec(g)
+        """Polish what is not penalised and return ``g, h, z``, as long as the point stays where it is at no cost."""
+        if self.known is None:
+            self.w, self.b, self.eta, g, h = polish(self.problem, self.w, self.b, self.eta, self.free)
+            self.known = g, h, self.problem.design.rmatvec(g)
+        return self.known
 
     def _working_set(self, cert: Certificate) -> Array:
         """Return the next working set; with a cached Gram matrix it only grows."""
@@ -117,10 +127,10 @@ class _Run:
 
     def _schedule(self, cert: Certificate) -> None:
         """Tie the accuracy of the sub-problem to what is left: loose while columns are missing, tight at the end."""
-        target = self.journal.tol * self.journal.scale
+        target = self.tol * self.reference.scale
         self.inner = 0.3 if self.journal.idle == 0 else 1e-3
         if self.problem.loss.quadratic and self.everything:  # nothing is missing: solve it once and for all
-            self.inner = min(self.inner, 0.01 * self.journal.tol)
+            self.inner = min(self.inner, 0.01 * self.tol)
         elif np.isfinite(cert.gap) and cert.gap > 0.0:
             self.inner = min(self.inner, float(np.clip(0.3 * target / cert.gap, 0.01, 0.3)))
         # A working set as far off as before was left too early: for its columns in small units the tolerance is coarse.
@@ -132,7 +142,7 @@ class _Run:
 
     def _newton_steps(self, columns: Array, g: Array, h: Array, z: Array, tol: float) -> None:
         """Take Newton steps on one working set until its violation is down."""
-        problem = self.problem
+        problem, self.known = self.problem, None
         if problem.loss.quadratic:
             step = self.model.minimise(self.w, g, h, z, columns, tol)
             self._accept(step, 1.0)

@@ -10,7 +10,7 @@ from sparsereg.solvers.fista import fista
 from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.prox_newton import prox_newton
 
-__all__ = ["solve"]
+__all__ = ["newton_applies", "solve"]
 
 
 def solve(
@@ -60,6 +60,11 @@ def solve(
     >>> bool(solution.gap <= 1e-6 * solution.scale)
     True
     """
-    if problem.penalty.kernel_arguments() is None or problem.loss.curvature != "diagonal":
-        return fista(problem, start, tol=tol, max_iter=100 * max_iter, callback=callback)
-    return prox_newton(problem, start, tol=tol, max_iter=max_iter, callback=callback)
+    if newton_applies(problem):
+        return prox_newton(problem, start, tol=tol, max_iter=max_iter, callback=callback)
+    return fista(problem, start, tol=tol, max_iter=100 * max_iter, callback=callback)
+
+
+def newton_applies(problem: Problem) -> bool:
+    """Whether the loss has a curvature and coordinate descent can express the penalty."""
+    return problem.penalty.kernel_arguments() is not None and problem.loss.curvature == "diagonal"

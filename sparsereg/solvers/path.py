@@ -1,0 +1,89 @@
+r"""Paths: one problem at many strengths, from the largest down, each solved from where the last one ended.
+
+Shared along the path: the design, the null model and the units of the tolerance (`Reference`); the point with its
+linear predictor, derivatives and gradient on all columns, so that a strength whose working set was forecast right
+costs one pass over X, the one that certifies it; for a quadratic loss also the Gram matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sparsereg.solvers.fista import descend
+from sparsereg.solvers.problem import Problem, Solution
+from sparsereg.solvers.prox_newton import ProxNewton
+from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.solve import newton_applies
+
+__all__ = ["alpha_max", "follow_path"]
+
+Array = np.ndarray
+
+
+def alpha_max(problem: Problem) -> float | None:
+    """Return the smallest strength at which the null model is optimal; None where a penalty has no such thing."""
+    return problem.at(1.0).penalty.null_alpha(Reference.of(problem).gradient)
+
+
+def follow_path(
+    problem: Problem, alphas: Sequence[float] | Array, *, tol: float = 1e-6, max_iter: int = 100
+) -> Iterator[Solution]:
+    """Yield the solution at each of some descending strengths.
+
+    Parameters
+    ----------
+    problem : Problem
+        From `Problem.from_data`, at any strength.
+    alphas : sequence of float
+        Strengths, descending.
+    tol : float, default=1e-6
+        Relative duality gap at each of them.
+    max_iter : int, default=100
+        Largest number of outer iterations at each.
+
+    Yields
+    ------
+    Solution
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sparsereg.solvers import Problem, follow_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> [len(solution.coef_index) for solution in follow_path(Problem.from_data(X, y), [2.0, 1.0, 0.1])]
+    [2, 3, 7]
+    """
+    follow = _newton_path if newton_applies(problem) else _fista_path
+    return follow(problem, alphas, tol, max_iter)
+
+
+def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:
+    reference = run = None
+    for alpha in alphas:
+        here = problem.at(alpha)
+        if reference is None or alpha == 0.0:
+            reference = Reference.of(here)
+            run = ProxNewton(here, reference, tol, None if run is None else (run.w, run.b))
+        else:
+            run.move_to(here)
+        yield run.until(max_iter)
+
+
+def _fista_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:
+    reference = start = None
+    for alpha in alphas:
+        here = problem.at(alpha)
+        if reference is None or alpha == 0.0:
+            reference = Reference.of(here)
+        solution = descend(here, reference, start, tol, 100 * max_iter)
+        w = solution.coef if problem.design.columns is None else _occupied(problem, solution)
+        start = w, solution.intercept
+        yield solution
+
+
+def _occupied(problem: Problem, solution: Solution) -> Array:
+    w = np.zeros(problem.design.shape[1])
+    w[np.searchsorted(problem.design.columns, solution.coef_index)] = solution.coef_value
+    return w

@@ -1,0 +1,62 @@
+"""Reference: the null model and what is measured by it. It does not depend on the strength, so a path makes it once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparsereg.solvers.certificate import polished_gradients
+from sparsereg.solvers.null_model import Point, null_model
+from sparsereg.solvers.problem import Problem
+
+__all__ = ["Reference"]
+
+Array = np.ndarray
+
+_EPS = np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The best model of intercept and unpenalised columns, and the units that it gives.
+
+    Attributes
+    ----------
+    null : Point
+        The null model.
+    gradient : ndarray of shape (m,)
+        ``X' g`` there.
+    scale : float
+        ``P_null - inf F``, half the null deviance per unit weight: the unit of duality gaps. It has no units itself
+        and is positive for every loss.
+    unit : float
+        Largest gradient of the null model: the unit of violations.
+    polished : ndarray of shape (m,) or None
+        Gradients of costless columns that count as zero.
+    rounding : float
+        No gap below this can be told from zero.
+    """
+
+    null: Point
+    gradient: Array
+    scale: float
+    unit: float
+    polished: Array | None
+    rounding: float
+
+    @classmethod
+    def of(cls, problem: Problem) -> Reference:
+        """Return the reference of a problem, at whatever strength > 0."""
+        null = null_model(problem)
+        gradient = problem.design.rmatvec(null.g)
+        # 64 units in the last place of eta, and what an error of that size costs.
+        blur = 64.0 * _EPS * (float(np.abs(null.eta).max(initial=0.0)) + abs(null.b))
+        return cls(
+            null=null,
+            gradient=gradient,
+            scale=max(problem.objective(null.w, null.eta) - problem.infimum, 0.0),
+            unit=float(np.abs(gradient).max(initial=0.0)),
+            polished=polished_gradients(problem, null.g, null.h, blur),
+            rounding=0.5 * float(null.h.sum()) * blur * blur,
+        )
