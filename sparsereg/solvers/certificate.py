@@ -16,13 +16,14 @@ certificates*, ICML 2016, for the bounded form; the others are Fenchel-Rockafell
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from sparsereg.solvers.problem import Problem
 
-__all__ = ["Certificate", "certificate", "polished_gradients"]
+__all__ = ["Certificate", "certificate", "certificate_of_parts", "polished_gradients"]
 
 Array = np.ndarray
 
@@ -58,13 +59,30 @@ def certificate(
     -------
     Certificate
     """
+    value = problem.loss_value(eta)
+    cert = certificate_of_parts(problem, w, z, value, lambda c: _fenchel_young(problem, eta, g, c), polished)
+    if problem.fit_intercept:
+        cert = cert._replace(violation=max(cert.violation, abs(float(g.sum()))))
+    return cert
+
+
+def certificate_of_parts(
+    problem: Problem,
+    w: Array,
+    z: Array,
+    loss_value: float,
+    loss_part: Callable[[float], float | None],
+    polished: Array | None = None,
+) -> Certificate:
+    """Certify a point of which all is known that the bounds need, as from a Gram matrix without a look at X.
+
+    ``loss_part(c)`` is ``sum_i s_i [f(eta_i) + f*(v_i) - v_i eta_i]`` at ``v = c g / s``, None without a conjugate.
+    """
     penalty = problem.penalty
     violations = penalty.violation(w, z)
     worst = float(violations.max(initial=0.0))
-    if problem.fit_intercept:
-        worst = max(worst, abs(float(g.sum())))
     cost = penalty.value(w)
-    objective = problem.loss_value(eta) + cost
+    objective = loss_value + cost
     u = -z
     gap = np.nan
     conjugate = penalty.conjugate(u) if penalty.convex else None
@@ -76,7 +94,7 @@ def certificate(
         gap = _unscaled(conjugate, ratio, cost - float(u @ w), objective - problem.infimum)
         largest = float(ratio.max(initial=0.0))
         if 1.0 < largest < np.inf:
-            gap = min(gap, _scaled(problem, w, eta, g, u, cost, 1.0 / largest))
+            gap = min(gap, _scaled(problem, w, loss_part, u, cost, 1.0 / largest))
     return Certificate(objective, max(gap, 0.0), worst, violations)
 
 
@@ -111,15 +129,17 @@ def _unscaled(conjugate: Array, ratio: Array, base: float, radius: float) -> flo
     return base + float(conjugate[~infinite].sum()) + radius * excess if np.isfinite(excess) else np.inf
 
 
-def _scaled(problem: Problem, w: Array, eta: Array, g: Array, u: Array, cost: float, c: float) -> float:
+def _scaled(
+    problem: Problem, w: Array, loss_part: Callable[[float], float | None], u: Array, cost: float, c: float
+) -> float:
     """Return the bound at the largest ``c`` whose dual point is feasible, inf if the loss has no conjugate."""
-    loss_part = _fenchel_young(problem, eta, g, c)
-    if loss_part is None:
+    loss_gap = loss_part(c)
+    if loss_gap is None:
         return np.inf
     # Just inside: rounding must not push c u out of the domain again.
     conjugate = problem.penalty.conjugate(c * (1.0 - 1e-15) * u)
     assert conjugate is not None
-    return loss_part + cost + float(conjugate.sum()) - c * float(u @ w)
+    return loss_gap + cost + float(conjugate.sum()) - c * float(u @ w)
 
 
 def _fenchel_young(problem: Problem, eta: Array, g: Array, c: float) -> float | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from sparsereg.solvers.fista import descend
+from sparsereg.solvers.normal_equations import NormalEquations, normal_equations_pay
 from sparsereg.solvers.problem import Problem, Solution
 from sparsereg.solvers.prox_newton import ProxNewton
 from sparsereg.solvers.reference import Reference
@@ -60,15 +61,27 @@ def follow_path(
 
 
 def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:
-    reference = run = None
+    run: ProxNewton | NormalEquations | None = None
+    last = np.inf
     for alpha in alphas:
         here = problem.at(alpha)
-        if reference is None or alpha == 0.0:
-            reference = Reference.of(here)
-            run = ProxNewton(here, reference, tol, None if run is None else (run.w, run.b))
+        if run is None:
+            run = _first_run(here, tol, len(alphas))
+        elif alpha == 0.0:  # nothing is penalised any more: another null model
+            run = ProxNewton(here, Reference.of(here), tol, (run.w, run.b))
         else:
-            run.move_to(here)
+            run.move_to(here, problem.penalty_at(max(2.0 * alpha - last, 0.0)))
+        last = alpha
         yield run.until(max_iter)
+
+
+def _first_run(problem: Problem, tol: float, n_strengths: int) -> ProxNewton | NormalEquations:
+    reference = Reference.of(problem)
+    if normal_equations_pay(problem, n_strengths):
+        run = NormalEquations(problem, reference, tol)
+        if run.accurate:
+            return run
+    return ProxNewton(problem, reference, tol)
 
 
 def _fista_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:

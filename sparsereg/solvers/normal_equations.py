@@ -1,0 +1,104 @@
+r"""Tall data and a quadratic loss: the Gram matrix of all columns is made once, and no strength reads X again.
+
+With the intercept minimised out, ``F(w) = F_0 + z_0.w + w'Gw / 2`` where ``G = X_c' diag(s) X_c`` for centred columns,
+and ``z_0``, ``F_0`` are gradient and loss at ``w = 0``. Everything follows from these: the gradient ``z = z_0 + G w``
+and the certificate, for the loss part at the dual point ``c g`` is ``(1 - c)^2 F(w)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sparsereg.penalties import BoundPenalty
+from sparsereg.solvers.certificate import Certificate, certificate_of_parts
+from sparsereg.solvers.gram_descent import solve_gram
+from sparsereg.solvers.journal import Journal
+from sparsereg.solvers.problem import Problem, Progress, Solution
+from sparsereg.solvers.quadratic import flat_columns
+from sparsereg.solvers.reference import Reference
+
+__all__ = ["NormalEquations", "normal_equations_pay"]
+
+Array = np.ndarray
+
+_MAX_COLUMNS = 4000  # 128 MB
+_MAX_EPOCHS = 20_000
+_DROWNED = 1e6
+
+
+def normal_equations_pay(problem: Problem, n_strengths: int) -> bool:
+    """Whether a Gram matrix of all columns costs less than the passes over X that it saves.
+
+    Each strength saves at least one product with X and one with its transpose, 2 multiplications per entry. Fewer rows
+    than columns are left to working sets: there the matrix is larger than X.
+    """
+    n, m = problem.design.shape
+    if not problem.loss.quadratic or not 0 < m <= min(n, _MAX_COLUMNS):
+        return False
+    return problem.design.gram_cost(m) <= 2.0 * problem.design.entries(m) * n_strengths
+
+
+class NormalEquations:
+    """The state of a run: the matrix, and the point with its gradient. The interface is that of `ProxNewton`.
+
+    Not to be used unless `accurate`.
+    """
+
+    def __init__(self, problem: Problem, reference: Reference, tol: float):
+        design, s = problem.design, problem.weights
+        m = design.shape[1]
+        columns = np.arange(m)
+        self.problem, self.reference, self.tol = problem, reference, tol
+        g = s * ((problem.offset if problem.offset is not None else 0.0) - problem.y)
+        self.b0 = -float(g.sum()) if problem.fit_intercept else 0.0
+        g += s * self.b0
+        self.mean = design.dot(columns, s) if problem.fit_intercept else np.zeros(m)
+        self.G = np.empty((m, m))
+        design.gram(columns, s, self.mean, 0, self.G)
+        curvature = self.G.diagonal()
+        flat = flat_columns(curvature, self.mean, 1.0)
+        # A Gram matrix that is centred after it is summed, as that of a sparse X, loses (mean / sd)^2 of its digits.
+        self.accurate = not (self.mean**2 > _DROWNED * curvature)[curvature > 0.0].any()
+        self.z0 = design.rmatvec(g)
+        self.z0[flat] = self.G[flat, :] = self.G[:, flat] = 0.0
+        self.F0 = 0.5 * float(np.sum(np.divide(g * g, s, out=np.zeros_like(g), where=s > 0.0)))
+        self.w = reference.null.w.copy()
+        self._evaluate()
+
+    @property
+    def b(self) -> float:
+        """The intercept that is best for the weights."""
+        return self.b0 - float(self.mean @ self.w)
+
+    def _evaluate(self) -> None:
+        used = np.flatnonzero(self.w)
+        Gw = self.w[used] @ self.G[used]
+        self.z = self.z0 + Gw
+        self.F = max(self.F0 + float((self.z0 + 0.5 * Gw) @ self.w), 0.0)
+
+    def move_to(self, problem: Problem, ahead: BoundPenalty) -> None:
+        """Go on from here at another strength."""
+        self.problem = problem
+
+    def until(self, max_iter: int, callback: Callable[[Progress], None] | None = None) -> Solution:
+        """Minimise to ever smaller tolerances until converged, stalled or `max_iter`."""
+        journal = Journal(self.problem, self.reference, self.tol, callback)
+        inner = 0.01 * min(self.tol, 1.0)
+        while True:
+            cert = self._certificate()
+            status = journal.note(cert, self.w, self.b)
+            if status or journal.n_iter >= max_iter:
+                return journal.solution(self.w, self.b, cert, status or "max_iter")
+            accuracy = max(inner * cert.violation, 1e-15 * self.reference.unit)
+            old, costs = self.w, self.problem.coordinates
+            self.w, epochs = solve_gram(self.G, self.z, old, costs, accuracy, _MAX_EPOCHS)
+            journal.working(len(old), epochs, float((self.w != old).any()))
+            self._evaluate()
+            inner *= 0.1
+
+    def _certificate(self) -> Certificate:
+        return certificate_of_parts(
+            self.problem, self.w, self.z, self.F, lambda c: (1.0 - c) ** 2 * self.F, self.reference.polished
+        )
