@@ -6,7 +6,9 @@ from sparsereg.linear_model import Lasso as Lasso
 from sparsereg.linear_model import SparseClassifier as SparseClassifier
 from sparsereg.linear_model import SparseRegressor as SparseRegressor
 from sparsereg.model_selection import alpha_max as alpha_max
+from sparsereg.model_selection import information_criterion as information_criterion
 from sparsereg.model_selection import regularization_path as regularization_path
+from sparsereg.model_selection import relax as relax
 
 __version__ = "0.1.0.dev0"
 
@@ -17,5 +19,7 @@ __all__ = [
     "SparseClassifier",
     "SparseRegressor",
     "alpha_max",
+    "information_criterion",
     "regularization_path",
+    "relax",
 ]

@@ -44,9 +44,13 @@ RANKS = {
 }
 
 PUBLIC = {
-    "sparsereg": {"ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"},
+    "sparsereg": {
+        *("ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"),
+        *("alpha_max", "information_criterion", "regularization_path", "relax"),
+    },
     "sparsereg.linear_model": {"ElasticNet", "Lasso", "SparseClassifier", "SparseRegressor"},
     "sparsereg.feature_selection": {"SelectNonzero"},
+    "sparsereg.model_selection": {"Path", "alpha_max", "information_criterion", "regularization_path", "relax"},
     "sparsereg.losses": {
         *("Loss", "SquaredError", "LogLoss", "Poisson", "Gamma", "Tweedie", "Huber", "SquaredHinge", "get_loss"),
     },

@@ -1,7 +1,9 @@
 """Paths over the penalty strength, and the choice of one."""
 
+from sparsereg.model_selection.criteria import information_criterion as information_criterion
 from sparsereg.model_selection.path import Path as Path
 from sparsereg.model_selection.path import alpha_max as alpha_max
 from sparsereg.model_selection.path import regularization_path as regularization_path
+from sparsereg.model_selection.relax import relax as relax
 
-__all__ = ["Path", "alpha_max", "regularization_path"]
+__all__ = ["Path", "alpha_max", "information_criterion", "regularization_path", "relax"]

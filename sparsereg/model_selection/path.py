@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sparsereg.linear_model.base import SparseLinearModel, coefficients
 from sparsereg.linear_model.validation import check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
+from sparsereg.model_selection.refit import relaxed
 from sparsereg.solvers import Problem, Solution, follow_path
 from sparsereg.solvers.path import alpha_max as largest_alpha
 
@@ -43,6 +44,8 @@ class Path:
         Outer iterations at each strength.
     exact : bool
         Whether every breakpoint is in `alphas`, so that `interpolate` is exact in between.
+    relax : float or None
+        Share of the penalised fit in a relaxed path, None if it is not one; see `relax` for its gaps.
     feature_names_in_ : ndarray of str
         Names of the features, where X had any.
 
@@ -58,9 +61,10 @@ class Path:
         alphas: Array,
         solutions: Sequence[Sequence[Solution]],
         exact: bool = False,
+        relax: float | None = None,
     ):
         self._model, self._solutions = model, solutions
-        self.alphas, self.exact = alphas, exact
+        self.alphas, self.exact, self.relax = alphas, exact, relax
         pairs = [coefficients(s, model._dtype) for s in solutions]
         self.coefs = [coef for coef, _ in pairs]
         intercepts = np.array([intercept for _, intercept in pairs])
@@ -81,11 +85,13 @@ class Path:
         return len(self.alphas)
 
     def __repr__(self) -> str:
+        proof = (
+            f"largest relative gap {self.relative_gaps.max():.1e}" if self.relax is None else f"relax={self.relax:g}"
+        )
         return (
             f"<Path of {type(self._model).__name__}: {len(self)} alphas from {self.alphas[0]:.3g} to "
             f"{self.alphas[-1]:.3g}, {self.n_nonzero.min()} to {self.n_nonzero.max()} of {self.coefs[0].shape[1]} "
-            f"features, explained deviance up to {self.explained.max():.3f}, "
-            f"largest relative gap {self.relative_gaps.max():.1e}>"
+            f"features, explained deviance up to {self.explained.max():.3f}, {proof}>"
         )
 
     def estimator(self, alpha: float) -> SparseLinearModel:
@@ -204,6 +210,7 @@ def regularization_path(
     sample_weight: Any = None,
     offset: Any = None,
     exact: bool = False,
+    relax: float | None = None,
     min_gain: float = 0.0,
     verbose: int = 0,
 ) -> Path:
@@ -224,6 +231,9 @@ def regularization_path(
     exact : bool, default=False
         Add every breakpoint between the largest and the smallest strength: in between, coefficients are linear in
         alpha. Squared error with an L1 penalty only.
+    relax : float, default=None
+        Refit every support without penalty and return the blend with this share, in [0, 1], of the penalised fit: see
+        `relax`.
     min_gain : float, default=0.0
         End the path where the fraction of the deviance explained rises by less than this from one strength to the next
         (glmnet: 1e-5); 0 goes on to the end.
@@ -252,6 +262,8 @@ def regularization_path(
     """
     grid = check_alphas(alphas, alpha_min_ratio)
     check_number("min_gain", min_gain)
+    if relax is not None:
+        check_number("relax", relax, high=1.0)
     model, problems = prepare(estimator, X, y, sample_weight, offset)
     if isinstance(grid, int):
         grid = geometric_grid(top_of(problems), grid, alpha_min_ratio)
@@ -264,7 +276,7 @@ def regularization_path(
             break
     path = Path(model, grid[: len(solutions)], solutions, exact)
     _warn(path)
-    return path
+    return path if relax is None else relaxed(path, problems, float(relax))
 
 
 def prepare(

@@ -94,6 +94,10 @@ class Design:
         """Return the design of some samples (columns as they are here)."""
         raise NotImplementedError
 
+    def take_columns(self, columns: Array) -> Design:
+        """Return the design of some columns, a copy, numbered from 0."""
+        raise NotImplementedError
+
     def dense_columns(self, columns: Array) -> Array:
         """Return ``X[:, columns]`` as a float64 array."""
         raise NotImplementedError
@@ -210,6 +214,10 @@ class DenseDesign(Design):
         """Return the design of some samples."""
         return DenseDesign(self.X[rows])
 
+    def take_columns(self, columns: Array) -> DenseDesign:
+        """Return the design of some columns."""
+        return DenseDesign(np.asfortranarray(self.X[:, columns]))
+
     def dense_columns(self, columns: Array) -> Array:
         """Return a float64 copy of some columns."""
         return _gather(self.X, columns).astype(np.float64)
@@ -278,6 +286,14 @@ class SparseDesign(Design):
         return SparseDesign(
             part.data, part.indices.astype(np.int32), starts, part.shape[0], self.n_features, self.columns
         )
+
+    def take_columns(self, columns: Array) -> SparseDesign:
+        """Return the design of some columns."""
+        sizes = np.diff(self.starts)[columns]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        entries = np.repeat(self.starts[columns] - starts[:-1], sizes) + np.arange(starts[-1])
+        k = len(columns)
+        return SparseDesign(self.data[entries], self.rows[entries], starts, self.shape[0], k, None)
 
     def dense_columns(self, columns: Array) -> Array:
         """Return a float64 copy of some columns."""
