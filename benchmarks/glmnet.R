@@ -21,9 +21,15 @@ requests <- file("stdin", "r")
 cat("ready\n")
 while (length(line <- readLines(requests, 1)) == 1) {
   start <- now()
-  fit <- suppressWarnings(glmnet(X, y, family = meta[3], lambda = alphas, standardize = FALSE, intercept = meta[4] == "1",
-                                 thresh = as.numeric(line), maxit = 1e9))
-  seconds <- now() - start
-  writeBin(as.vector(fit$beta[, length(fit$lambda)]), path("w"))
+  fits <- 0
+  while (fits == 0 || now() - start < 0.02) {  # the cpu clock ticks in milliseconds
+    fit <- suppressWarnings(glmnet(X, y, family = meta[3], lambda = alphas, standardize = FALSE, intercept = meta[4] == "1",
+                                   thresh = as.numeric(line), maxit = 1e9))
+    fits <- fits + 1
+  }
+  seconds <- (now() - start) / fits
+  writeBin(fit$beta@x, path("w"))
+  writeBin(fit$beta@i, path("w_rows"))
+  writeBin(fit$beta@p, path("w_starts"))
   cat(seconds, "\n")
 }

@@ -1,10 +1,11 @@
 """The problems: synthetic ones with fixed seeds, real ones from ../shared/data (skipped where it is missing).
 
 A problem's name is data-loss-strength: `toep-squared-100` is the Lasso on `toep` at alpha = alpha_max / 100.
-A last `-nointercept` marks the rows for peers that cannot leave an intercept unpenalised.
+`path` for the strength is the whole path of `grid`, alpha_max to alpha_max / 100. A last `-nointercept` marks the
+rows for peers that cannot leave an intercept unpenalised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 LOSSES = {"squared": "squared_error", "logistic": "log_loss"}
-STRENGTHS = (10, 100)
+STRENGTHS = ("10", "100")
+PATH = "path"
+N_ALPHAS, LOWEST = 100, 100  # of a path: alpha_max / 100 is its last
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Problem:
     alpha: float
     fit_intercept: bool
 
+    def dense(self):
+        """Return the same problem with a dense X."""
+        return replace(self, X=self.X.toarray(order="F")) if sp.issparse(self.X) else self
+
     def shrunk(self, size=40):
         """Return a small problem of the same types, to compile and warm up on."""
         X = self.X[:: max(1, self.X.shape[0] // size)][:, :: max(1, self.X.shape[1] // size)]
@@ -39,16 +46,16 @@ class Problem:
         return Problem("warm-up", X, y, self.loss, self.alpha, self.fit_intercept)
 
 
-def names():
+def names(strengths=STRENGTHS):
     """Return the names of the problems that can be had here, and a message for each data set that cannot."""
     found, missing = [], []
     for data, (losses, _, path) in DATA.items():
         if path and not (SHARED / path).exists():
             missing.append(f"{data}: skipped, no {SHARED / path}")
             continue
-        found += [f"{data}-{loss}-{strength}" for loss in losses for strength in STRENGTHS]
+        found += [f"{data}-{loss}-{strength}" for loss in losses for strength in strengths]
         if path and "logistic" in losses:
-            found += [f"{data}-logistic-{strength}-nointercept" for strength in STRENGTHS]
+            found += [f"{data}-logistic-{strength}-nointercept" for strength in strengths]
     return found, missing
 
 
@@ -57,8 +64,13 @@ def load(name):
     data, loss, strength, *rest = name.split("-")
     X, y = DATA[data][1](loss) if DATA[data][2] is None else DATA[data][1](SHARED / DATA[data][2])
     fit_intercept = not rest
-    alpha = alpha_max(LOSSES[loss], X, y, fit_intercept) / int(strength)
+    alpha = alpha_max(LOSSES[loss], X, y, fit_intercept) / (LOWEST if strength == PATH else int(strength))
     return Problem(name, X, y, LOSSES[loss], alpha, fit_intercept)
+
+
+def grid(problem):
+    """Return the strengths of the path that ends at the problem's own."""
+    return np.geomspace(LOWEST * problem.alpha, problem.alpha, N_ALPHAS)
 
 
 def autoregressive(n_samples, n_features, correlation, n_relevant, seed):

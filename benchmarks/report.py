@@ -1,7 +1,8 @@
-"""Tables from the records of run.py; `python benchmarks/report.py FILE...` prints those of earlier runs."""
+"""Tables of records; `python benchmarks/report.py FILE...` prints those of earlier runs, merged."""
 
+import argparse
 import json
-import sys
+from fnmatch import fnmatch
 from statistics import geometric_mean, median
 
 from solvers import OURS
@@ -16,6 +17,12 @@ def seconds(record):
 def fastest_peer(records):
     """Return the record of the fastest peer that reached the gap, or None."""
     peers = [record for record in records if record["reached"] and record["solver"] != OURS]
+    return min(peers, key=seconds, default=None)
+
+
+def fastest_unreached(records):
+    """Return the record of the fastest peer that came close but did not reach the gap, at its best; or None."""
+    peers = [record for record in records if not record["reached"] and record["seconds"] and record["solver"] != OURS]
     return min(peers, key=seconds, default=None)
 
 
@@ -52,6 +59,10 @@ def summary(problems):
         else:
             ratios.append(seconds(ours) / seconds(peer))
             lines.append(f"  {name:36}{seconds(ours):10.4f}{seconds(peer):10.4f} {peer['solver']:13}{ratios[-1]:6.2f}")
+        also = fastest_unreached(records)
+        if ours["reached"] and also:
+            at_best = f"({also['solver']} {seconds(also):.4f} at gap {also['gap']:.0e}: "
+            lines[-1] += f"   {at_best}{seconds(ours) / seconds(also):.2f})"
     if not lines and not unreached:
         return []
     heading = [f"  {'problem':36}{OURS:>10}{'peer':>10} {'':13}{'ratio':>6}"]
@@ -77,10 +88,15 @@ def read(paths):
 
 def main():
     """Print the tables and the summary of the files named on the command line."""
-    problems = read(sys.argv[1:])
-    for name, records in problems.items():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", help="the last record of a problem and solver counts")
+    parser.add_argument("--problems", nargs="*", default=["*"], metavar="PATTERN", help="such as '*-path*'")
+    options = parser.parse_args()
+    found = read(sorted(options.files))
+    found = {name: found[name] for name in found if any(fnmatch(name, pattern) for pattern in options.problems)}
+    for name, records in found.items():
         print(name, *table(records), sep="\n")
-    print("summary", *summary(problems), sep="\n")
+    print("summary", *summary(found), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,181 +1,29 @@
-"""Time every solver on every problem at the tolerance where the judge finds the same relative gap.
+"""Time every solver on every problem at the tolerance where the judge finds the same relative gap."""
 
-Each (problem, solver) has a process of its own, killed when one fit takes longer than the cap. A peer's
-tolerance is tightened tenfold until the gap is reached, then half a step back is tried; ours starts at the
-gap itself, for that is what its `tol` means.
-"""
-
-import argparse
-import json
-import multiprocessing
-import os
-import platform
-import signal
-import sys
 from dataclasses import asdict
-from datetime import datetime, timezone
-from fnmatch import fnmatch
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+import harness
 import problems
-import report
 from judge import judge
-from solvers import OURS, SOLVERS, UnsupportedError, prepare
+from solvers import SOLVERS, prepare
 
-RESULTS = Path(__file__).with_name("results")
-PREPARATION = 600  # seconds to load the problem, import and compile the solver
-REPEATING = 3  # seconds spent on repeats of one fit
+
+def certify(problem, w):
+    """Return what the judge says of coefficients."""
+    return asdict(judge(problem, w))
+
+
+def ladder(_):
+    """Return the tolerances of a peer."""
+    return [10.0**-k for k in range(3, 17)]
 
 
 def main():
     """Run what the command line asks for."""
-    options = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `measure` ends its child
-    for variable in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-        os.environ[f"{variable}_NUM_THREADS"] = str(options.threads)  # read when a child loads its libraries
-    os.environ["BENCHMARK_CLOCK"] = options.clock
-    chosen, missing = problems.names()
-    chosen = [name for name in chosen if matches(name, options.problems)]
-    solvers = [name for name in SOLVERS if matches(name, options.solvers)]
+    options = harness.options_of(__doc__, SOLVERS, gap=1e-6, cap=120)
+    names, missing = problems.names()
     print(*missing, sep="\n", end="\n" * bool(missing))
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"
-    done = {}
-    with path.open("w") as file:
-        write(file, machine() | {"gap": options.gap, "threads": options.threads, "clock": options.clock})
-        for name in chosen:
-            print(f"\n{name}  (relative gap <= {options.gap:g})", flush=True)
-            done[name] = [measure(name, solver, options) for solver in solvers]
-            done[name] = [record for record in done[name] if record]
-            for record in done[name]:
-                write(file, record)
-            print(*report.table(done[name]), sep="\n", flush=True)
-    print("\nsummary", *report.summary(done), f"records: {path}", sep="\n")
-
-
-def parse():
-    """Return the command line's options."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    several = {"nargs": "*", "default": ["*"], "metavar": "PATTERN"}
-    parser.add_argument("--problems", **several, help="such as 'toep-*' 'a9a-logistic-100'")
-    parser.add_argument("--solvers", **several, help=", ".join(SOLVERS))
-    parser.add_argument("--gap", type=float, default=1e-6, help="relative gap to reach (1e-6)")
-    parser.add_argument("--repeats", type=int, default=300, help="most repeats of one fit (300, in 3 seconds)")
-    parser.add_argument("--cap", type=float, default=120, help="seconds after which a fit is killed (120)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of BLAS, OpenMP and numba (1)")
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a busy machine (wall)")
-    return parser.parse_args()
-
-
-def matches(name, patterns):
-    """Tell whether the name fits one of the shell patterns."""
-    return any(fnmatch(name, pattern) for pattern in patterns)
-
-
-def measure(problem, solver, options):
-    """Return the record of one solver on one problem, or print why there is none and return None."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(sender, problem, solver, options.gap, options.repeats))
-    process.start()
-    sender.close()  # so that the end of the process ends the pipe
-    record = {"problem": problem, "solver": solver, "reached": False, "gap": float("inf"), "seconds": []}
-    limit, record["note"] = PREPARATION, "not prepared in time"
-    try:
-        while receiver.poll(limit):
-            kind, content = receiver.recv()
-            if kind == "refused":
-                print(f"  {solver}: {content}", flush=True)
-                return None
-            if kind == "fit":
-                limit, record["note"] = (
-                    options.cap,
-                    f"not reached: over {options.cap:g} s at tol={content:.0e}",
-                )
-            elif kind == "tried" and content["gap"] <= record["gap"]:
-                record |= content
-            elif kind == "done":
-                return record | content
-        return record
-    except EOFError:
-        return record | {"note": "its process died"}
-    finally:
-        if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
-        process.join()
-
-
-def work(sender, problem_name, solver, goal, most_repeats):
-    """Climb down the tolerances in a process group of our own (R is in it too) and send what happens."""
-    os.setsid()
-
-    def say(kind, content):
-        sender.send((kind, content))
-
-    problem = problems.load(problem_name)
-
-    def attempt(tol):
-        say("fit", tol)
-        w, seconds = fit(tol)
-        found = asdict(judge(problem, w)) | {"tol": tol, "seconds": [seconds]}
-        say("tried", found)
-        return found
-
-    try:
-        fit = prepare(solver, problem)
-        found = first_to_reach(goal, solver, attempt)
-        if found is None:
-            say("done", {"note": "not reached at any tol"})
-            return
-        for _ in range(min(most_repeats - 1, extra_repeats(found["seconds"][0]))):
-            say("fit", found["tol"])
-            found["seconds"].append(fit(found["tol"])[1])
-        say("done", found | {"reached": True, "note": ""})
-    except UnsupportedError as reason:
-        say("refused", str(reason))
-    except Exception as error:  # a peer's own failure is a result, not ours to raise
-        say("done", {"note": f"failed: {error!r:.100}"})
-
-
-def first_to_reach(goal, solver, attempt):
-    """Return the attempt at the loosest tolerance that reaches the goal, None if none does."""
-    ladder = [goal / 10**k for k in range(9)] if solver == OURS else [10.0**-k for k in range(3, 17)]
-    found = next((found for found in map(attempt, ladder) if found["gap"] <= goal), None)
-    if found and found["tol"] < ladder[0] and solver != OURS:
-        looser = attempt(found["tol"] * 10**0.5)
-        found = looser if looser["gap"] <= goal else found
-    return found
-
-
-def extra_repeats(seconds):
-    """Return how often a fit of this length is repeated."""
-    return max(int(REPEATING / max(seconds, 1e-4)), 2 if seconds < 10 else 0)
-
-
-def machine():
-    """Return what the figures were taken on."""
-    date = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
-    found = {
-        "date": date,
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
-        "cpu": platform.processor(),
-    }
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found["cpu"] = cpuinfo.read_text().partition("model name")[2].partition("\n")[0].strip("\t: ")
-    for package in ("sparsereg", "scikit-learn", "celer", "skglm", "numpy", "scipy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
-
-
-def write(file, record):
-    """Append one JSON line."""
-    print(json.dumps(record), file=file, flush=True)
+    harness.run(harness.Benchmark(problems.load, prepare, certify, ladder), names, SOLVERS, options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The solvers, ours and the peers: `prepare(name, problem)` returns `fit`; `fit(tol)` returns (w, seconds).
 
 Only `fit` is timed: the data lie in the layout that the peer likes, imports and compilation are done before.
-run.py tightens `tol` until the judge is content, so its meaning may differ from peer to peer; iterations are
+The harness tightens `tol` until the judge is content, so its meaning may differ from peer to peer; iterations are
 unlimited.
 """
 
@@ -119,13 +119,26 @@ def glmnet(problem, per_decade=10):
     """Glmnet in R, timed inside R: a path of ten alphas per decade down to the one asked for.
 
     Its authors advise against single fits; `glmnet-short` takes one alpha per decade, often faster at a moderate gap.
-    With `standardize=FALSE` its lambda is our alpha for both families, for it undoes its own scaling of y. One R
-    process answers all requests, so that the data are handed over once.
     """
     top = alpha_max(problem.loss, problem.X, problem.y, problem.fit_intercept)
     n_alphas = 1 + round(per_decade * np.log10(top / problem.alpha))
+    path = glmnet_path(problem, np.geomspace(top, problem.alpha, n_alphas))
+
+    def fit(tol):
+        coefs, seconds = path(tol)
+        return coefs[:, [-1]].toarray().ravel(), seconds
+
+    return fit
+
+
+def glmnet_path(problem, alphas):
+    """Return fit(thresh) of a whole path, its answer a sparse matrix with a column for each alpha.
+
+    With `standardize=FALSE` its lambda is our alpha for both families, for it undoes its own scaling of y. One R
+    process answers all requests, so that the data are handed over once.
+    """
     folder = tempfile.TemporaryDirectory(prefix="glmnet-")
-    write_for_r(Path(folder.name), problem, np.geomspace(top, problem.alpha, n_alphas))
+    write_for_r(Path(folder.name), problem, alphas)
     script = Path(__file__).with_name("glmnet.R")
     try:
         process = subprocess.Popen(
@@ -138,9 +151,15 @@ def glmnet(problem, per_decade=10):
     def fit(tol, _folder=folder):  # the folder lives as long as this function
         print(tol, file=process.stdin, flush=True)
         seconds = float(process.stdout.readline())
-        return np.fromfile(Path(folder.name) / "w"), seconds
+        return read_from_r(Path(folder.name), problem.X.shape[1]), seconds
 
     return fit
+
+
+def read_from_r(folder, n_features):
+    """Return the coefficients that glmnet.R wrote, one column for each alpha that it came to."""
+    rows, starts = (np.fromfile(folder / name, np.int32) for name in ("w_rows", "w_starts"))
+    return sp.csc_matrix((np.fromfile(folder / "w"), rows, starts), (n_features, len(starts) - 1))
 
 
 def write_for_r(folder, problem, alphas):
@@ -179,9 +198,9 @@ def require(condition, reason):
         raise UnsupportedError(reason)
 
 
-def prepare(name, problem):
+def prepare(name, problem, solvers=None):
     """Return fit(tol) of the solver, imported, compiled and warmed up; UnsupportedError says why not."""
-    solver = SOLVERS[name]
+    solver = (solvers or SOLVERS)[name]
     try:
         fit = solver(problem)
         if "glmnet" not in name:  # has nothing to compile

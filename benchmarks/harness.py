@@ -1,0 +1,212 @@
+"""What the programs share: command line, one process per (problem, solver), the climb down the tolerances, records.
+
+A program hands a `Benchmark` to `run`. Its functions live at the top level of a module, for each measurement has a
+process of its own, killed when one fit takes longer than the cap. A peer's tolerance is tightened tenfold until the
+gap is reached, then half a step back is tried; ours starts at the gap itself, for that is what its `tol` means.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from fnmatch import fnmatch
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import report
+from solvers import OURS, UnsupportedError
+
+RESULTS = Path(__file__).with_name("results")
+PREPARATION = 600  # seconds to load the problem, import and compile the solver
+REPEATING = 3  # seconds spent on repeats of one fit
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What to measure.
+
+    `load(name)` builds a problem; `prepare(solver, problem)` returns `fit`, and `fit(tol)` an answer and seconds;
+    `certify(problem, answer)` returns what the judge found, "gap" among it; `ladder(solver)` the tolerances of a peer.
+    After `patience` tolerances in a row that did not halve the gap a peer has given its best. `finish(solver, problem,
+    tol)`, if any, does what is to be done once, instead of repeats, at the tolerance found and returns what to record.
+    """
+
+    load: Callable
+    prepare: Callable
+    certify: Callable
+    ladder: Callable
+    patience: int = 99
+    finish: Callable | None = None
+
+
+def options_of(description, solvers, gap, cap):
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=description)
+    several = {"nargs": "*", "default": ["*"], "metavar": "PATTERN"}
+    parser.add_argument("--problems", **several, help="such as 'toep-*' 'a9a-logistic-*'")
+    parser.add_argument("--solvers", **several, help=", ".join(solvers))
+    parser.add_argument("--gap", type=float, default=gap, help=f"relative gap to reach ({gap:g})")
+    parser.add_argument("--repeats", type=int, default=300, help="most repeats of one fit (300, in 3 seconds)")
+    parser.add_argument("--cap", type=float, default=cap, help=f"seconds after which a fit is killed ({cap:g})")
+    parser.add_argument("--threads", type=int, default=1, help="threads of BLAS, OpenMP and numba (1)")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a busy machine (wall)")
+    return parser.parse_args()
+
+
+def run(benchmark, problems, solvers, options):
+    """Measure the chosen solvers on the chosen problems; print tables and write records on the way."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `measure` ends its child
+    for variable in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        os.environ[f"{variable}_NUM_THREADS"] = str(options.threads)  # read when a child loads its libraries
+    os.environ["BENCHMARK_CLOCK"] = options.clock
+    solvers = [name for name in solvers if matches(name, options.solvers)]
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"
+    done = {}
+    with path.open("w") as file:
+        write(file, machine() | {"gap": options.gap, "threads": options.threads, "clock": options.clock})
+        for name in (name for name in problems if matches(name, options.problems)):
+            print(f"\n{name}  (relative gap <= {options.gap:g})", flush=True)
+            done[name] = []
+            for solver in solvers:
+                record = measure(benchmark, name, solver, options)
+                if record:
+                    write(file, record)
+                    done[name].append(record)
+            print(*report.table(done[name]), sep="\n", flush=True)
+    print("\nsummary", *report.summary(done), f"records: {path}", sep="\n")
+
+
+def matches(name, patterns):
+    """Tell whether the name fits one of the shell patterns."""
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def measure(benchmark, problem, solver, options):
+    """Return the record of one solver on one problem, or print why there is none and return None."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (sender, benchmark, problem, solver, options.gap, options.repeats)
+    process = context.Process(target=work, args=arguments)
+    process.start()
+    sender.close()  # so that the end of the process ends the pipe
+    record = {"problem": problem, "solver": solver, "reached": False, "gap": float("inf"), "seconds": []}
+    limit, record["note"] = PREPARATION, "not prepared in time"
+    try:
+        while receiver.poll(limit):
+            kind, content = receiver.recv()
+            if kind == "refused":
+                print(f"  {solver}: {content}", flush=True)
+                return None
+            if kind == "fit":
+                limit, record["note"] = (
+                    options.cap,
+                    f"not reached: over {options.cap:g} s at tol={content:.0e}",
+                )
+            elif kind == "tried" and content["gap"] <= record["gap"]:
+                record |= content
+            elif kind == "done":
+                return record | content
+        return record
+    except EOFError:
+        return record | {"note": "its process died"}
+    finally:
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+
+
+def work(sender, benchmark, problem_name, solver, goal, most_repeats):
+    """Climb down the tolerances in a process group of our own (R is in it too) and send what happens."""
+    os.setsid()
+
+    def say(kind, content):
+        sender.send((kind, content))
+
+    problem = benchmark.load(problem_name)
+
+    def attempt(tol):
+        say("fit", tol)
+        answer, seconds = fit(tol)
+        found = benchmark.certify(problem, answer) | {"tol": tol, "seconds": [seconds]}
+        say("tried", found)
+        return found
+
+    try:
+        fit = benchmark.prepare(solver, problem)
+        found = first_to_reach(goal, solver, attempt, benchmark)
+        if found is None:
+            say("done", {"note": "not reached at any tol"})
+            return
+        if benchmark.finish:
+            say("fit", found["tol"])
+            found |= benchmark.finish(solver, problem, found["tol"])
+            most_repeats = 1
+        for _ in range(min(most_repeats - 1, extra_repeats(found["seconds"][0]))):
+            say("fit", found["tol"])
+            found["seconds"].append(fit(found["tol"])[1])
+        say("done", found | {"reached": True, "note": ""})
+    except UnsupportedError as reason:
+        say("refused", str(reason))
+    except Exception as error:  # a peer's own failure is a result, not ours to raise
+        say("done", {"note": f"failed: {error!r:.100}"})
+
+
+def first_to_reach(goal, solver, attempt, benchmark):
+    """Return the attempt at the loosest tolerance that reaches the goal, None if none does."""
+    ladder = [goal / 10**k for k in range(9)] if solver == OURS else benchmark.ladder(solver)
+    found = climb_down(goal, attempt, ladder, benchmark.patience)
+    if found and found["tol"] < ladder[0] and solver != OURS:
+        looser = attempt(found["tol"] * 10**0.5)
+        found = looser if looser["gap"] <= goal else found
+    return found
+
+
+def climb_down(goal, attempt, ladder, patience):
+    """Return the first attempt that reaches the goal, None where the gap gets stuck before."""
+    best, in_vain = float("inf"), 0
+    for tol in ladder:
+        found = attempt(tol)
+        if found["gap"] <= goal:
+            return found
+        in_vain = 0 if found["gap"] < best / 2 else in_vain + 1
+        best = min(best, found["gap"])
+        if in_vain >= patience:
+            return None
+    return None
+
+
+def extra_repeats(seconds):
+    """Return how often a fit of this length is repeated."""
+    return max(int(REPEATING / max(seconds, 1e-4)), 2 if seconds < 10 else 0)
+
+
+def machine():
+    """Return what the figures were taken on."""
+    date = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
+    found = {
+        "date": date,
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "cpu": platform.processor(),
+    }
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found["cpu"] = cpuinfo.read_text().partition("model name")[2].partition("\n")[0].strip("\t: ")
+    for package in ("sparsereg", "scikit-learn", "celer", "skglm", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def write(file, record):
+    """Append one JSON line."""
+    print(json.dumps(record), file=file, flush=True)
