@@ -130,6 +130,7 @@ class SparseLinearModel(BaseEstimator):
         gaps = [s.relative_gap for s in solutions]
         self.relative_gap_ = gaps[0] if single else np.array(gaps)
         self.kkt_violation_ = solutions[0].violation if single else np.array([s.violation for s in solutions])
+        self._gap_units = [s.scale if 0.0 < s.scale < np.inf else 1.0 for s in solutions]  # as in relative_gap
         self.n_iter_ = max(s.n_iter for s in solutions)
         self.history_ = list(solutions[0].history) if single else [list(s.history) for s in solutions]
 

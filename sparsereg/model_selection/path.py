@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from sparsereg.inspection import PathDisplay
 from sparsereg.linear_model.base import SparseLinearModel, coefficients
 from sparsereg.linear_model.validation import check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
@@ -158,6 +159,22 @@ class Path:
     def coef_matrix(self, output: int = 0) -> sp.csr_array:
         """Return the coefficients of one output at all strengths, sparse, (n_alphas, n_features)."""
         return sp.csr_array(sp.vstack([coef[[output]] for coef in self.coefs], format="csr"))
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> PathDisplay:
+        """Draw the coefficients against alpha.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure if None.
+        **kwargs
+            As in `sparsereg.inspection.PathDisplay.from_path`: `output`, `scale`, `n_named`, `line_kw`.
+
+        Returns
+        -------
+        display : PathDisplay
+        """
+        return PathDisplay.from_path(self, ax=ax, **kwargs)
 
 
 def alpha_max(estimator: SparseLinearModel, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
