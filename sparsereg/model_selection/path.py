@@ -3,7 +3,7 @@ r"""Regularisation paths: one model at many strengths, for about the price of a 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sparsereg.linear_model.validation import check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.refit import relaxed
 from sparsereg.solvers import Problem, Solution, follow_path
+from sparsereg.solvers.exact_path import follow_exactly
 from sparsereg.solvers.path import alpha_max as largest_alpha
 
 __all__ = ["Path", "alpha_max", "regularization_path"]
@@ -285,15 +286,48 @@ def regularization_path(
     if isinstance(grid, int):
         grid = geometric_grid(top_of(problems), grid, alpha_min_ratio)
     grid = np.sort(grid)[::-1]
+    follow = _exactly if exact else _on_grid
+    visited: list[float] = []
     solutions: list[tuple[Solution, ...]] = []
-    paths = [follow_path(problem, grid, tol=model.tol, max_iter=model.max_iter) for problem in problems]
-    for at in zip(*paths, strict=True):
+    for alpha, at in follow(model, problems, grid):
+        visited.append(alpha)
         solutions.append(at)
         if min_gain > 0.0 and len(solutions) > 1 and _gain(solutions) < min_gain:
             break
-    path = Path(model, grid[: len(solutions)], solutions, exact)
+    path = Path(model, np.array(visited), solutions, exact)
     _warn(path)
     return path if relax is None else relaxed(path, problems, float(relax))
+
+
+def _on_grid(
+    model: SparseLinearModel, problems: Sequence[Problem], grid: Array
+) -> Iterator[tuple[float, tuple[Solution, ...]]]:
+    """Yield the solutions at each strength, all outputs side by side."""
+    paths = [follow_path(problem, grid, tol=model.tol, max_iter=model.max_iter) for problem in problems]
+    yield from zip(grid, zip(*paths, strict=True), strict=True)
+
+
+def _exactly(
+    model: SparseLinearModel, problems: Sequence[Problem], grid: Array
+) -> Iterator[tuple[float, tuple[Solution, ...]]]:
+    """Yield the solutions at each strength and breakpoint."""
+    if len(problems) > 1:
+        raise ValueError(
+            f"exact=True is for one output, whose breakpoints it finds; y has {len(problems)} columns: one path for each"
+        )
+    bent = []
+    for point in follow_exactly(problems[0], grid, tol=model.tol, max_iter=model.max_iter):
+        yield point.alpha, (point.solution,)
+        if not point.linear and point.alpha < grid[0]:
+            bent.append(point.alpha)
+    if bent:
+        warnings.warn(
+            f"the path could not be followed exactly on {len(bent)} stretches, the first ending at alpha={bent[0]:.3g} "
+            "(events that coincide, or a support that is nearly singular); points there are certified, but may be "
+            "joined by more than a straight line",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
 
 def prepare(
@@ -312,7 +346,8 @@ def prepare(
 def top_of(problems: Sequence[Problem]) -> float | None:
     """Return the smallest strength at which all outputs are empty, None if there is none."""
     tops = [largest_alpha(problem) for problem in problems]
-    return None if None in tops else max(tops)
+    known = [top for top in tops if top is not None]
+    return max(known) if len(known) == len(tops) else None
 
 
 def _gain(solutions: Sequence[Sequence[Solution]]) -> float:
