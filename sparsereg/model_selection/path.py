@@ -313,7 +313,7 @@ def _exactly(
     """Yield the solutions at each strength and breakpoint."""
     if len(problems) > 1:
         raise ValueError(
-            f"exact=True is for one output, whose breakpoints it finds; y has {len(problems)} columns: one path for each"
+            f"exact=True finds the breakpoints of one output; y has {len(problems)} columns: make a path of each"
         )
     bent = []
     for point in follow_exactly(problems[0], grid, tol=model.tol, max_iter=model.max_iter):

@@ -112,8 +112,14 @@ class _Refits:
         if self.support is not None and np.array_equal(places, self.support):
             return 0
         whole = self.problem
-        part = replace(
-            whole, design=whole.design.take_columns(places), penalty=self.penalty.take(places), penalty_at=None
+        part = Problem(
+            whole.design.take_columns(places),
+            whole.y,
+            whole.weights,
+            whole.offset,
+            whole.loss,
+            self.penalty.take(places),
+            whole.fit_intercept,
         )
         if not _full_rank(part):
             raise NoRefitError(f"the {len(places)} features of the support are linearly dependent")

@@ -16,7 +16,7 @@ from sparsereg.solvers.certificate import Certificate, certificate_of_parts
 from sparsereg.solvers.gram_descent import solve_gram
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.problem import Problem, Progress, Solution
-from sparsereg.solvers.quadratic import flat_columns
+from sparsereg.solvers.quadratic import Stretch, flat_columns
 from sparsereg.solvers.reference import Reference
 
 __all__ = ["NormalEquations", "normal_equations_pay"]
@@ -78,7 +78,7 @@ class NormalEquations:
         self.z = self.z0 + Gw
         self.F = max(self.F0 + float((self.z0 + 0.5 * Gw) @ self.w), 0.0)
 
-    def move_to(self, problem: Problem, ahead: BoundPenalty) -> None:
+    def move_to(self, problem: Problem, ahead: BoundPenalty, stretch: Stretch | None = None) -> None:
         """Go on from here at another strength."""
         self.problem = problem
 

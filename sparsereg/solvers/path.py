@@ -11,10 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sparsereg.solvers.exact_path import piecewise_linear
 from sparsereg.solvers.fista import descend
+from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.normal_equations import NormalEquations, normal_equations_pay
 from sparsereg.solvers.problem import Problem, Solution
 from sparsereg.solvers.prox_newton import ProxNewton
+from sparsereg.solvers.quadratic import Stretch
 from sparsereg.solvers.reference import Reference
 from sparsereg.solvers.solve import newton_applies
 
@@ -62,6 +65,7 @@ def follow_path(
 
 def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:
     run: ProxNewton | NormalEquations | None = None
+    homotopy = Homotopy(*problem.at(1.0).coordinates) if piecewise_linear(problem) else None
     last = np.inf
     for alpha in alphas:
         here = problem.at(alpha)
@@ -70,7 +74,8 @@ def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, 
         elif alpha == 0.0:  # nothing is penalised any more: another null model
             run = ProxNewton(here, Reference.of(here), tol, (run.w, run.b))
         else:
-            run.move_to(here, problem.penalty_at(max(2.0 * alpha - last, 0.0)))
+            stretch = Stretch(homotopy, last, alpha) if homotopy is not None else None
+            run.move_to(here, problem.penalty_at(max(2.0 * alpha - last, 0.0)), stretch)
         last = alpha
         yield run.until(max_iter)
 
@@ -91,12 +96,12 @@ def _fista_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, m
         if reference is None or alpha == 0.0:
             reference = Reference.of(here)
         solution = descend(here, reference, start, tol, 100 * max_iter)
-        w = solution.coef if problem.design.columns is None else _occupied(problem, solution)
-        start = w, solution.intercept
+        start = _occupied(problem, solution), solution.intercept
         yield solution
 
 
 def _occupied(problem: Problem, solution: Solution) -> Array:
-    w = np.zeros(problem.design.shape[1])
-    w[np.searchsorted(problem.design.columns, solution.coef_index)] = solution.coef_value
+    """Return the weights of the occupied columns."""
+    columns, w = problem.design.columns, np.zeros(problem.design.shape[1])
+    w[solution.coef_index if columns is None else np.searchsorted(columns, solution.coef_index)] = solution.coef_value
     return w

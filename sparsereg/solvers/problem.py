@@ -25,6 +25,10 @@ __all__ = ["Problem", "Progress", "Record", "Solution"]
 Array = np.ndarray
 
 
+def _one_strength(alpha: float) -> BoundPenalty:
+    raise ValueError("this problem knows its penalty at one strength only: build it with Problem.from_data")
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A penalised regression, ready to be solved. `Problem.from_data` builds one from what users have.
@@ -43,7 +47,7 @@ class Problem:
     penalty : BoundPenalty
         On the occupied columns, strength inside, a fixed ridge (dropout) included.
     fit_intercept : bool, default=True
-    penalty_at : callable, default=None
+    penalty_at : callable
         The penalty at another strength: ``penalty_at(alpha)`` is a BoundPenalty of the same columns.
     """
 
@@ -54,7 +58,7 @@ class Problem:
     loss: Loss
     penalty: BoundPenalty
     fit_intercept: bool = True
-    penalty_at: Callable[[float], BoundPenalty] | None = None
+    penalty_at: Callable[[float], BoundPenalty] = _one_strength
 
     @classmethod
     def from_data(
@@ -138,8 +142,6 @@ class Problem:
 
     def at(self, alpha: float) -> Problem:
         """Return the same problem at another strength."""
-        if self.penalty_at is None:
-            raise ValueError("this problem knows its penalty at one strength only: build it with Problem.from_data")
         return replace(self, penalty=self.penalty_at(alpha))
 
     def eta(self, w: Array, b: float) -> Array:

@@ -20,7 +20,7 @@ from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
-from sparsereg.solvers.quadratic import QuadraticModel, Step, use_gram
+from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch, use_gram
 from sparsereg.solvers.recession import has_no_minimum, separates
 from sparsereg.solvers.reference import Reference
 from sparsereg.solvers.working_set import working_set
@@ -55,6 +55,9 @@ def prox_newton(
 class ProxNewton:
     """The state of a run: the point, its derivatives, and what is kept between outer iterations and along a path."""
 
+    ahead: BoundPenalty | None
+    stretch: Stretch | None
+
     def __init__(self, problem: Problem, reference: Reference, tol: float, start: tuple[Array, float] | None = None):
         self.reference, self.tol = reference, tol
         self.model = QuadraticModel(problem)
@@ -64,15 +67,16 @@ class ProxNewton:
         null = reference.null
         self.known = (null.g, null.h, reference.gradient) if start is None else None
 
-    def move_to(self, problem: Problem, ahead: BoundPenalty) -> None:
+    def move_to(self, problem: Problem, ahead: BoundPenalty, stretch: Stretch | None = None) -> None:
         """Go on from here at another strength: the point, its gradient and the Gram matrix stay.
 
         The first working set holds the columns that violate the penalty `ahead`, as far below the new strength as that
         is below the old one: where gradients move no faster than the strength, none is missing (the sequential strong
-        rule; R. Tibshirani et al., JRSS B 74 (2012), 245-266). A full pass verifies it.
+        rule; R. Tibshirani et al., JRSS B 74 (2012), 245-266). A full pass verifies it. A `stretch` says that the
+        path up to here is piecewise linear.
         """
         self._begin(problem)
-        self.ahead, self.finest = ahead, _FINEST_AHEAD
+        self.ahead, self.finest, self.stretch = ahead, _FINEST_AHEAD, stretch
 
     def _begin(self, problem: Problem) -> None:
         m = problem.design.shape[1]
@@ -85,8 +89,7 @@ class ProxNewton:
         self.inner = 0.3  # the part of the violation that sub-problems leave
         self.strictness = 1.0  # times that, where it proves too much to leave
         self.solved, self.last = np.empty(0, dtype=np.int64), np.inf
-        self.ahead: BoundPenalty | None = None
-        self.finest = _FINEST
+        self.ahead, self.stretch, self.finest = None, None, _FINEST
 
     def until(self, max_iter: int, callback: Callable[[Progress], None] | None = None) -> Solution:
         """Run outer iterations until converged, stalled or `max_iter`."""
@@ -160,7 +163,8 @@ class ProxNewton:
         """Take Newton steps on one working set until its violation is down."""
         problem, self.known = self.problem, None
         if problem.loss.quadratic:
-            step = self.model.minimise(self.w, g, h, z, columns, tol)
+            step = self.model.minimise(self.w, g, h, z, columns, tol, self.stretch)
+            self.stretch = None
             self._accept(step, 1.0)
             return
         z = z.copy()
