@@ -17,6 +17,8 @@ Array = np.ndarray
 def check_alphas(alphas: Any, alpha_min_ratio: float) -> int | Array:
     """Return the number of strengths to choose, or the strengths that were given, in their order."""
     check_number("alpha_min_ratio", alpha_min_ratio, high=1.0, strict=True)
+    if alpha_min_ratio == 1.0:
+        raise ValueError("alpha_min_ratio must be < 1: at 1 all strengths would be the same")
     if isinstance(alphas, Integral):
         check_number("alphas", alphas, Integral, 1)
         return int(alphas)

@@ -53,11 +53,12 @@ def _agrees(problem: Problem, solution: Solution) -> bool:
     places = occupied_places(problem, solution.coef_index)
     if places is None:
         return False
-    found = problem.loss_value(linear_predictor(problem, places, solution.coef_value, solution.intercept))
-    noted = problem.infimum + (1.0 - solution.explained) * solution.scale
-    # A null model that is perfect has scale zero: then rounding decides.
-    slack = _SAME * solution.scale + 1e-9 * abs(noted)
-    return not np.isfinite(noted) or bool(abs(found - noted) <= slack)
+    eta = linear_predictor(problem, places, solution.coef_value, solution.intercept)
+    found, noted = problem.loss_value(eta), problem.infimum + (1.0 - solution.explained) * solution.scale
+    # Where the null model is perfect its deviance is rounding: that of eta, and of the sum.
+    curvature = problem.gradient_hessian(eta)[1].sum()
+    rounding = curvature * (1e-12 * np.abs(eta).max(initial=0.0)) ** 2 + 1e-13 * abs(noted)
+    return not np.isfinite(noted) or bool(abs(found - noted) <= _SAME * solution.scale + rounding)
 
 
 def occupied_places(problem: Problem, features: Array) -> Array | None:
