@@ -5,7 +5,8 @@ r"""The lasso path, exactly: from breakpoint to breakpoint as ``alpha`` falls.
 is piecewise linear in ``alpha`` when the ridge ``l2`` does not move with it: between two breakpoints the free weights
 solve a linear system whose right side is linear in ``alpha``. At a breakpoint a weight leaves zero (or a bound) or
 reaches it. See M. R. Osborne, B. Presnell and B. A. Turlach, *A new approach to variable selection in least squares
-problems*, IMA Journal of Numerical Analysis 2000, and B. Efron et al., *Least angle regression*, Annals of Statistics 2004.
+problems*, IMA Journal of Numerical Analysis 20 (2000), and B. Efron, T. Hastie, I. Johnstone and R. Tibshirani, *Least
+angle regression*, Annals of Statistics 32 (2004).
 
 What makes such paths fail is known: ties (integer data, duplicated columns), supports that are nearly singular,
 rounding. What cannot be followed is said, with a point that is still optimal; coordinate descent does the rest.
@@ -40,8 +41,8 @@ Array = np.ndarray
 _STATUS = {REACHED: "reached", TIE: "tie", SINGULAR: "singular"}
 _WORK = 2e8  # multiplications in one call of the kernel: an interrupt waits no longer than a fraction of a second
 _EVENTS = 50  # per column, at most: there are paths with 3^k breakpoints, but they are not to be followed
-_ROUNDS = 50  # exchanges of free and resting columns that turn a point close to the path into one on it
-_INDEPENDENT = 1e-10  # the least square of a pivot, in units of a unit diagonal
+_ROUNDS = 20  # exchanges of free and resting columns that turn a point close to the path into one on it
+_INDEPENDENT = 1e-12  # the least square of a pivot, in units of a unit diagonal
 _VALID = 1e-9  # the largest violation of a point that is handed out, in units of the largest c_j
 
 
@@ -128,9 +129,11 @@ class Homotopy:
         self._lower, self._upper = np.where(excluded, 0.0, lower), np.where(excluded, 0.0, upper)
         self._numbers = np.empty(0, dtype=np.int64)
         self._end: tuple[float, Array] | None = None  # alpha and weights as they were handed out
+        self._set: _Columns
         self._loop = EventLoop()
         self._grow_support(64)
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not valid, and not handed out
     def descend(
         self,
         G: Array,
@@ -165,17 +168,24 @@ class Homotopy:
         if not 0.0 <= target <= alpha < np.inf:
             raise ValueError(f"target must lie in [0, alpha]; got {target!r} with alpha={alpha!r}")
         numbers = np.array(columns)
-        if len(numbers) == 0:
+        k = len(numbers)
+        for name, array, shape in (("G", G, (k, k)), ("w", w, (k,)), ("z", z, (k,))):
+            if array.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, one entry per column; got {array.shape}")
+        if k == 0:
             return Descent(target, 0, "reached")
         goes_on = self._goes_on(numbers, w, alpha)
         self._numbers, self._end = numbers, None  # until this call ends well
         self._enter(G, w, z, goes_on)
-        start, loop = alpha * self._unit, self._loop
+        loop, start = self._loop, alpha * self._unit
         if not (goes_on and self._valid(start)) and not self._restart(start):
             return Descent(alpha, 0, "stuck")
         loop.resume(start)
-        status = self._follow(target * self._unit, record)
-        reached = target if status == "reached" else min(max(loop.alpha / self._unit, target), alpha)
+        end = target * self._unit
+        status = self._follow(end, record)
+        if status != "reached" and self._violation(end) <= 100.0 * loop.tol:  # what is left is below rounding
+            status = "reached"
+        reached = float(target if status == "reached" else min(max(loop.alpha / self._unit, target), alpha))
         if not self._settle(reached * self._unit):
             return Descent(alpha, 0, "stuck")
         self._leave(w, z)
@@ -213,13 +223,17 @@ class Homotopy:
 
     def _leave(self, w: Array, z: Array) -> None:
         """Write weights and gradients in the caller's units."""
+        here, curved = self._set, self._set.unit > 0.0
+        w[:] = np.where(curved, self._weights(), np.where(self._f[self._numbers] > 0.0, 0.0, w))
+        z[:] = np.where(curved, (here.q - here.l2 * here.w) * here.unit, z)
+
+    def _weights(self) -> Array:
+        """Return the weights in the caller's units; one that is at a bound is exactly there."""
         here = self._set
         v = here.w * here.scale
-        for bound, original in ((here.lower, self._lower), (here.upper, self._upper)):  # exactly there, if there
+        for bound, original in ((here.lower, self._lower), (here.upper, self._upper)):
             v = np.where(here.w == bound, original[self._numbers], v)
-        curved = here.unit > 0.0
-        w[:] = np.where(curved, v, np.where(self._f[self._numbers] > 0.0, 0.0, w))
-        z[:] = np.where(curved, (here.q - here.l2 * here.w) * here.unit, z)
+        return v
 
     def _image(self) -> Array:
         """Return ``G w``."""
@@ -273,8 +287,7 @@ class Homotopy:
         alpha = self._loop.alpha / self._unit
         if record and record[-1].alpha <= alpha:
             return
-        self._loop.correct(self._loop.alpha)
-        v = self._set.w * self._set.scale
+        v = self._weights()
         support = np.flatnonzero(v)
         record.append(Breakpoint(alpha, self._numbers[support], v[support]))
 
@@ -308,9 +321,9 @@ class Homotopy:
                 if not self._thin_out():
                     return False
                 continue
-            self._loop.correct(alpha)
-            self._refresh()
-            self._loop.correct(alpha)
+            for _ in range(2):
+                self._refresh()
+                self._loop.correct(alpha)
             low, high = here.room()
             leaving = (here.state == FREE) & ((here.w < low) | (here.w > high))
             here.w[leaving] = np.clip(here.w, low, high)[leaving]
@@ -362,7 +375,7 @@ class Homotopy:
         L, order, rank, _ = dpstrf(self._matrix(free), lower=True, tol=_INDEPENDENT)
         base, dependent = free[order[:rank] - 1], free[order[rank:] - 1]
         L = np.tril(L)
-        coefficients = solve_triangular(L[:rank, :rank], L[rank:, :rank].T, lower=True, trans="T")
+        coefficients = solve_triangular(L[:rank, :rank], L[rank:, :rank].T, lower=True, trans="T", check_finite=False)
         low, high = (bound[base] for bound in here.room())
         for j, beta in zip(dependent, coefficients.T, strict=True):
             move = here.w[j] * beta

@@ -24,7 +24,7 @@ REACHED, PAUSED, FULL, INACCURATE, TIE, SINGULAR = range(6)  # what `EventLoop.f
 
 cdef:
     double EPS = 2.3e-16
-    double PIVOT = 1e-10  # what is left of a column in the span of the free ones, of its unit square
+    double PIVOT = 1e-12  # what is left of a column in the span of the free ones, of its unit square
     double SUSPICIOUS = 1e-3  # a pivot below is computed again, by a form whose error is of second order
     double FINE = 1e-12  # relative error of a direction that is good enough
     double ONE = 1.0
@@ -215,14 +215,13 @@ cdef class EventLoop:
         dsymv("U", &n, &ONE, &self.inverse[0, 0], &lda, v, &STEP, &ZERO, out, &STEP)
 
     cdef double _residual(self, const double* wanted, const double* v, const double* image, double* out) noexcept nogil:
-        """out = wanted - (G + l2) v on the free columns, where image = G v; returns its largest entry, nan included."""
+        """out = wanted - (G + l2) v on the free columns, where image = G v; returns its largest entry."""
         cdef int i, j
         cdef double largest = 0.0
         for i in range(self.size):
             j = self.active[i]
             out[i] = wanted[i] - image[j] - self.l2[j] * v[i]
-            if not fabs(out[i]) <= largest:
-                largest = fabs(out[i])
+            largest = max(largest, fabs(out[i]))
         return largest
 
     cdef bint _aim(self) noexcept nogil:
