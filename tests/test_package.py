@@ -51,6 +51,7 @@ PUBLIC = {
     "sparsereg.linear_model": {"ElasticNet", "Lasso", "SparseClassifier", "SparseRegressor"},
     "sparsereg.feature_selection": {"SelectNonzero"},
     "sparsereg.model_selection": {"Path", "alpha_max", "information_criterion", "regularization_path", "relax"},
+    "sparsereg.inspection": {"CVPathDisplay", "ConvergenceDisplay", "PathDisplay"},
     "sparsereg.losses": {
         *("Loss", "SquaredError", "LogLoss", "Poisson", "Gamma", "Tweedie", "Huber", "SquaredHinge", "get_loss"),
     },
@@ -240,7 +241,7 @@ def test_matplotlib_and_frames_are_not_needed():
         for name in ("matplotlib", "pandas", "polars", "pytest", "hypothesis"):
             sys.modules[name] = None
         from sparsereg import SelectNonzero, SparseClassifier
-        import sparsereg.datasets, sparsereg.__main__
+        import sparsereg.datasets, sparsereg.inspection, sparsereg.__main__
         select = SelectNonzero(SparseClassifier(alpha=0.01)).fit([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]], [0, 1, 1])
         select.transform([[1.0, 1.0]])
     """
