@@ -183,7 +183,7 @@ class Homotopy:
         loop.resume(start)
         end = target * self._unit
         status = self._follow(end, record)
-        if status != "reached" and self._violation(end) <= 100.0 * loop.tol:  # what is left is below rounding
+        if status != "reached" and self._violation(end) <= 0.1 * _VALID * self._scale:  # what is left is rounding
             status = "reached"
         reached = float(target if status == "reached" else min(max(loop.alpha / self._unit, target), alpha))
         if not self._settle(reached * self._unit):
@@ -215,7 +215,7 @@ class Homotopy:
             known = len(self._set.w)
             state[:known], kink[:known] = self._set.state, self._set.kink
         self._set = here = _Columns(G, unit, scale, f, l2, lower, upper, w * unit, z * scale, np.zeros(k), state, kink)
-        self._loop.set_columns(here)
+        self._loop.set_columns(here, np.zeros((2, k)))
         here.c = self._image() - here.q
         here.q += l2 * here.w
         self._scale = float(np.abs(here.c).max())
@@ -396,4 +396,5 @@ class Homotopy:
     def _grow_support(self, least: int) -> None:
         """Make room for as many free columns."""
         if least > self._loop.capacity:
-            self._loop.grow(least + least // 4 + 8)
+            n = least + least // 4 + 8
+            self._loop.grow(np.empty((n, n)), np.zeros((5, n)), np.zeros(n, dtype=np.intc))

@@ -4,8 +4,6 @@
 from libc.math cimport INFINITY, fabs
 from scipy.linalg.cython_blas cimport ddot, dsymv, dsyr
 
-import numpy as np
-
 cdef enum:
     REST_STATE = 0
     FREE_STATE = 1
@@ -55,7 +53,7 @@ cdef class EventLoop:
         double[:, ::1] inverse
         double[::1] d, b, g, r, e  # direction and work space, one entry per free column
         int[::1] active
-        readonly int size
+        readonly int size, capacity
         readonly double alpha
         readonly long long events
         public double tol
@@ -65,33 +63,25 @@ cdef class EventLoop:
         int event, position  # the next event: column, and its place among the free ones or -1
         double t, value  # alpha until then; the new kink, or the weight to rest at
 
-    def __cinit__(self):
-        self.size = 0
-        self.inverse = np.empty((0, 0))
-
-    @property
-    def capacity(self):
-        """How many columns can be free."""
-        return self.inverse.shape[0]
-
-    def grow(self, int capacity):
-        """Make room for so many free columns."""
-        inverse, d = np.zeros((capacity, capacity)), np.zeros(capacity)
-        active = np.zeros(capacity, dtype=np.intc)
-        n = self.size
+    def grow(self, double[:, ::1] inverse, double[:, ::1] vectors, int[::1] active):
+        """Take larger arrays for the free columns: ``(capacity, capacity)``, ``(5, capacity)`` and ``(capacity,)``."""
+        cdef int n = self.size
         if n:
             inverse[:n, :n] = self.inverse[:n, :n]
-            d[:n], active[:n] = self.d[:n], self.active[:n]
-        self.inverse, self.d, self.active = inverse, d, active
-        self.b, self.g, self.r, self.e = np.zeros((4, capacity))
+            vectors[0, :n] = self.d[:n]
+            active[:n] = self.active[:n]
+        self.inverse, self.active, self.capacity = inverse, active, <int> active.shape[0]
+        self.d, self.b, self.g, self.r, self.e = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
 
-    def set_columns(self, columns):
-        """Take the arrays of a working set, to be changed in place; those that are free keep their places in it."""
-        k = len(columns.w)
+    def set_columns(self, columns, double[:, ::1] vectors):
+        """Take the arrays of a working set, to be changed in place; those that are free keep their places in it.
+
+        `vectors` is work space of shape (2, k).
+        """
         self.G, self.scale, self.f, self.l2 = columns.G, columns.scale, columns.f, columns.l2
         self.lower, self.upper, self.w, self.q = columns.lower, columns.upper, columns.w, columns.q
         self.state, self.kink = columns.state, columns.kink
-        self.slope, self.spare = np.zeros((2, k))
+        self.slope, self.spare = vectors[0], vectors[1]
         self.events = 0
 
     def set_inverse(self, double[:, ::1] inverse, int[::1] active):
@@ -154,7 +144,7 @@ cdef class EventLoop:
             long long end = self.events + max_events
             double k = <double> self.w.shape[0], work = 0.0
         while True:
-            if self.size >= self.inverse.shape[0]:
+            if self.size >= self.capacity:
                 return FULL_CODE
             if self.events >= end or work > max_work:
                 return PAUSED_CODE
@@ -211,7 +201,7 @@ cdef class EventLoop:
 
     cdef void _solve(self, double* v, double* out) noexcept nogil:
         """out = inverse v"""
-        cdef int n = self.size, lda = <int> self.inverse.shape[1]
+        cdef int n = self.size, lda = self.capacity
         dsymv("U", &n, &ONE, &self.inverse[0, 0], &lda, v, &STEP, &ZERO, out, &STEP)
 
     cdef double _residual(self, const double* wanted, const double* v, const double* image, double* out) noexcept nogil:
@@ -313,7 +303,7 @@ cdef class EventLoop:
     cdef void _free(self, int j) noexcept nogil:
         """Free column j, or ignore it if it is in the span of the free ones."""
         cdef:
-            int i, n = self.size, lda = <int> self.inverse.shape[1]
+            int i, n = self.size, lda = self.capacity
             double pivot = self._regress(j), share = self.value, per_pivot
             double* row = &self.inverse[n, 0]
         if not pivot > PIVOT:
@@ -363,7 +353,7 @@ cdef class EventLoop:
     cdef bint _rest(self, int p) noexcept nogil:
         """Bring the p-th free column to rest; False if the inverse is none any more."""
         cdef:
-            int i, last = self.size - 1, n = self.size, lda = <int> self.inverse.shape[1]
+            int i, last = self.size - 1, n = self.size, lda = self.capacity
             double share, per_pivot
         self.w[self.event], self.state[self.event], self.kink[self.event] = self.value, REST_STATE, 0.0
         self.stale = True
