@@ -33,8 +33,8 @@ class Benchmark:
 
     `load(name)` builds a problem; `prepare(solver, problem)` returns `fit`, and `fit(tol)` an answer and seconds;
     `certify(problem, answer)` returns what the judge found, "gap" among it; `ladder(solver)` the tolerances of a peer.
-    After `patience` tolerances in a row that did not halve the gap a peer has given its best. `finish(solver, problem,
-    tol)`, if any, does what is to be done once, instead of repeats, at the tolerance found and returns what to record.
+    After `patience` tolerances in a row that did not halve the gap a peer has given its best. `finish(fit, found)`, if
+    any, does what is to be done once, instead of repeats, at the tolerance found, and returns what to record.
     """
 
     load: Callable
@@ -59,7 +59,7 @@ def options_of(description, solvers, gap, cap):
     return parser.parse_args()
 
 
-def run(benchmark, problems, solvers, options):
+def run(benchmark, problems, solvers, options, reporter=report):
     """Measure the chosen solvers on the chosen problems; print tables and write records on the way."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `measure` ends its child
     for variable in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
@@ -79,8 +79,8 @@ def run(benchmark, problems, solvers, options):
                 if record:
                     write(file, record)
                     done[name].append(record)
-            print(*report.table(done[name]), sep="\n", flush=True)
-    print("\nsummary", *report.summary(done), f"records: {path}", sep="\n")
+            print(*reporter.table(done[name]), sep="\n", flush=True)
+    print("\nsummary", *reporter.summary(done), f"records: {path}", sep="\n")
 
 
 def matches(name, patterns):
@@ -96,7 +96,7 @@ def measure(benchmark, problem, solver, options):
     process = context.Process(target=work, args=arguments)
     process.start()
     sender.close()  # so that the end of the process ends the pipe
-    record = {"problem": problem, "solver": solver, "reached": False, "gap": float("inf"), "seconds": []}
+    record = {"problem": problem, "solver": solver, "reached": False, "gap": float("inf"), "seconds": [], "over": None}
     limit, record["note"] = PREPARATION, "not prepared in time"
     try:
         while receiver.poll(limit):
@@ -105,17 +105,18 @@ def measure(benchmark, problem, solver, options):
                 print(f"  {solver}: {content}", flush=True)
                 return None
             if kind == "fit":
-                limit, record["note"] = (
-                    options.cap,
-                    f"not reached: over {options.cap:g} s at tol={content:.0e}",
-                )
+                limit = record["over"] = options.cap
+                record["note"] = f"not reached: over {limit:g} s at tol={content:.0e}"
+            elif kind == "finish":
+                limit, record["over"] = options.cap, None
+                record["note"] = f"over {limit:g} s when all was run at tol={content:.0e}"
             elif kind == "tried" and content["gap"] <= record["gap"]:
                 record |= content
             elif kind == "done":
-                return record | content
+                return record | {"over": None} | content
         return record
     except EOFError:
-        return record | {"note": "its process died"}
+        return record | {"note": "its process died", "over": None}
     finally:
         if process.is_alive():
             os.killpg(process.pid, signal.SIGKILL)
@@ -145,8 +146,8 @@ def work(sender, benchmark, problem_name, solver, goal, most_repeats):
             say("done", {"note": "not reached at any tol"})
             return
         if benchmark.finish:
-            say("fit", found["tol"])
-            found |= benchmark.finish(solver, problem, found["tol"])
+            say("finish", found["tol"])
+            found |= benchmark.finish(fit, found)
             most_repeats = 1
         for _ in range(min(most_repeats - 1, extra_repeats(found["seconds"][0]))):
             say("fit", found["tol"])

@@ -11,7 +11,11 @@ from path_solvers import SOLVERS, prepare
 
 def certify(problem, coefs):
     """Return what the judge says of the worst alpha, and the number of nonzero coefficients at the last."""
-    alphas = problems.grid(problem)
+    return certify_at(problem, problems.grid(problem), coefs)
+
+
+def certify_at(problem, alphas, coefs):
+    """Return the same for a grid of our choice."""
     if coefs.shape[1] < len(alphas):  # the solver gave up on the way
         return {"gap": float("inf"), "n_nonzero": 0}
     found = [asdict(judge(replace(problem, alpha=alpha), column(coefs, k))) for k, alpha in enumerate(alphas)]

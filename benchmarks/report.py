@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from fnmatch import fnmatch
 from statistics import geometric_mean, median
 
@@ -88,15 +89,20 @@ def read(paths):
 
 def main():
     """Print the tables and the summary of the files named on the command line."""
+    import search_report  # imports this module
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", help="the last record of a problem and solver counts")
     parser.add_argument("--problems", nargs="*", default=["*"], metavar="PATTERN", help="such as '*-path*'")
     options = parser.parse_args()
     found = read(sorted(options.files))
     found = {name: found[name] for name in found if any(fnmatch(name, pattern) for pattern in options.problems)}
-    for name, records in found.items():
-        print(name, *table(records), sep="\n")
-    print("summary", *summary(found), sep="\n")
+    searches = {name: found.pop(name) for name in list(found) if name.endswith("-search")}
+    for reporter, part in ((sys.modules[__name__], found), (search_report, searches)):
+        for name, records in part.items():
+            print(name, *reporter.table(records), sep="\n")
+        if part:
+            print("summary", *reporter.summary(part), "", sep="\n")
 
 
 if __name__ == "__main__":
