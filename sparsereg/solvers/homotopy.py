@@ -163,7 +163,8 @@ class Homotopy:
         Returns
         -------
         Descent
-            Whatever its status, `w` is the optimum at its ``alpha``.
+            Whatever its status, `w` is the optimum at its ``alpha``; at ``"stuck"`` with no events `w` and `z` are as
+            they came.
         """
         if not 0.0 <= target <= alpha < np.inf:
             raise ValueError(f"target must lie in [0, alpha]; got {target!r} with alpha={alpha!r}")
@@ -173,21 +174,23 @@ class Homotopy:
             if array.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}, one entry per column; got {array.shape}")
         if k == 0:
-            return Descent(target, 0, "reached")
+            return Descent(float(target), 0, "reached")
         goes_on = self._goes_on(numbers, w, alpha)
         self._numbers, self._end = numbers, None  # until this call ends well
         self._enter(G, w, z, goes_on)
         loop, start = self._loop, alpha * self._unit
         if not (goes_on and self._valid(start)) and not self._restart(start):
-            return Descent(alpha, 0, "stuck")
+            return Descent(float(alpha), 0, "stuck")
         loop.resume(start)
-        end = target * self._unit
+        end, passed = target * self._unit, len(record or ())
         status = self._follow(end, record)
         if status != "reached" and self._violation(end) <= 0.1 * _VALID * self._scale:  # what is left is rounding
             status = "reached"
         reached = float(target if status == "reached" else min(max(loop.alpha / self._unit, target), alpha))
         if not self._settle(reached * self._unit):
-            return Descent(alpha, 0, "stuck")
+            if record:
+                del record[passed:]
+            return Descent(float(alpha), 0, "stuck")
         self._leave(w, z)
         self._end = reached, w.copy()
         return Descent(reached, loop.events, status)

@@ -330,6 +330,7 @@ def test_random_problems_with_ties():
             assert np.isfinite(w).all()
             assert descent.status in ("reached", "tie", "singular", "stuck")
             if descent.status != "reached":
+                assert descent.events == 0 or case.violation(w, descent.alpha) <= 1e-8
                 break
             reached += 1
             assert case.violation(w, descent.alpha) <= 1e-8
