@@ -289,45 +289,38 @@ def regularization_path(
     follow = _exactly if exact else _on_grid
     visited: list[float] = []
     solutions: list[tuple[Solution, ...]] = []
-    for alpha, at in follow(model, problems, grid):
+    bent: list[float] = []
+    for alpha, at, linear in follow(model, problems, grid):
+        if exact and solutions and not linear:
+            bent.append(alpha)
         visited.append(alpha)
         solutions.append(at)
         if min_gain > 0.0 and len(solutions) > 1 and _gain(solutions) < min_gain:
             break
-    path = Path(model, np.array(visited), solutions, exact)
-    _warn(path)
+    path = Path(model, np.array(visited), solutions, exact and not bent)
+    _warn(path, bent)
     return path if relax is None else relaxed(path, problems, float(relax))
 
 
 def _on_grid(
     model: SparseLinearModel, problems: Sequence[Problem], grid: Array
-) -> Iterator[tuple[float, tuple[Solution, ...]]]:
-    """Yield the solutions at each strength, all outputs side by side."""
+) -> Iterator[tuple[float, tuple[Solution, ...], bool]]:
+    """Yield each strength and its solutions, all outputs side by side."""
     paths = [follow_path(problem, grid, tol=model.tol, max_iter=model.max_iter) for problem in problems]
-    yield from zip(grid, zip(*paths, strict=True), strict=True)
+    for alpha, at in zip(grid, zip(*paths, strict=True), strict=True):
+        yield float(alpha), at, False
 
 
 def _exactly(
     model: SparseLinearModel, problems: Sequence[Problem], grid: Array
-) -> Iterator[tuple[float, tuple[Solution, ...]]]:
-    """Yield the solutions at each strength and breakpoint."""
+) -> Iterator[tuple[float, tuple[Solution, ...], bool]]:
+    """Yield each strength and breakpoint, its solution, and whether the path leads straight to it."""
     if len(problems) > 1:
         raise ValueError(
             f"exact=True finds the breakpoints of one output; y has {len(problems)} columns: make a path of each"
         )
-    bent = []
     for point in follow_exactly(problems[0], grid, tol=model.tol, max_iter=model.max_iter):
-        yield point.alpha, (point.solution,)
-        if not point.linear and point.alpha < grid[0]:
-            bent.append(point.alpha)
-    if bent:
-        warnings.warn(
-            f"the path could not be followed exactly on {len(bent)} stretches, the first ending at alpha={bent[0]:.3g} "
-            "(events that coincide, or a support that is nearly singular); points there are certified, but may be "
-            "joined by more than a straight line",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+        yield point.alpha, (point.solution,), point.linear
 
 
 def prepare(
@@ -355,7 +348,15 @@ def _gain(solutions: Sequence[Sequence[Solution]]) -> float:
     return max(new.explained - old.explained for old, new in zip(*solutions[-2:], strict=True))
 
 
-def _warn(path: Path) -> None:
+def _warn(path: Path, bent: list[float]) -> None:
+    if bent:
+        warnings.warn(
+            f"the path could not be followed exactly on {len(bent)} stretches, the first ending at alpha={bent[0]:.3g} "
+            "(events that coincide, or a support that is nearly singular): its points are certified, but may be joined "
+            "by more than a straight line",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
     failed = [k for k, at in enumerate(path._solutions) if not all(s.converged for s in at)]
     if failed:
         gaps = path.relative_gaps.reshape(len(path), -1)[failed]

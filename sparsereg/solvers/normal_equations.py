@@ -57,12 +57,13 @@ class NormalEquations:
         self.mean = design.dot(columns, s) if problem.fit_intercept else np.zeros(m)
         self.G = np.empty((m, m))
         design.gram(columns, s, self.mean, 0, self.G)
-        curvature = self.G.diagonal()
-        flat = flat_columns(curvature, self.mean, 1.0)
+        flat = flat_columns(self.G.diagonal(), self.mean, 1.0)
+        self.G[flat, :] = self.G[:, flat] = 0.0
         # A Gram matrix that is centred after it is summed, as that of a sparse X, loses (mean / sd)^2 of its digits.
+        curvature = self.G.diagonal()
         self.accurate = not (self.mean**2 > _DROWNED * curvature)[curvature > 0.0].any()
         self.z0 = design.rmatvec(g)
-        self.z0[flat] = self.G[flat, :] = self.G[:, flat] = 0.0
+        self.z0[flat] = 0.0
         self.F0 = 0.5 * float(np.sum(np.divide(g * g, s, out=np.zeros_like(g), where=s > 0.0)))
         self.w = reference.null.w.copy()
         self._evaluate()
