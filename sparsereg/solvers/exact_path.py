@@ -47,7 +47,7 @@ def piecewise_linear(problem: Problem) -> bool:
     """Whether the solution is piecewise linear in alpha: quadratic loss, and only the L1 part of the penalty moves."""
     if not problem.loss.quadratic or problem.penalty.kernel_arguments() is None:
         return False
-    one, two = (problem.penalty_at(alpha).kernel_arguments() for alpha in (1.0, 2.0))
+    one, two = (problem.at(alpha).penalty.kernel_arguments() for alpha in (1.0, 2.0))
     assert one is not None
     assert two is not None
     same = all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("l2", "lower", "upper"))
@@ -151,7 +151,7 @@ class _ExactPath:
 
     def _candidates(self, ahead: float) -> Array:
         """Return the columns of before and those that the sequential strong rule adds."""
-        penalty = self.problem.penalty_at(max(ahead, 0.0))
+        penalty = self.problem.at(max(ahead, 0.0)).penalty
         wanted = (penalty.violation(self.w, self.z) > 0.0) | (self.w != 0.0) | self.kinkless
         wanted[self.columns] = False
         return np.concatenate([self.columns, np.flatnonzero(wanted)])
@@ -165,6 +165,6 @@ class _ExactPath:
         """Return the columns that were no candidates and violate their condition somewhere."""
         missing = np.zeros(len(self.w), dtype=bool)
         for alpha, point in points:
-            missing |= self.problem.penalty_at(alpha).violation(point.w, point.z) > _MISSED * self.reference.unit
+            missing |= self.problem.at(alpha).penalty.violation(point.w, point.z) > _MISSED * self.reference.unit
         missing[columns] = False
         return np.flatnonzero(missing)

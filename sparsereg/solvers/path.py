@@ -75,7 +75,7 @@ def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, 
             run = ProxNewton(here, Reference.of(here), tol, (run.w, run.b))
         else:
             stretch = Stretch(homotopy, last, alpha) if homotopy is not None else None
-            run.move_to(here, problem.penalty_at(max(2.0 * alpha - last, 0.0)), stretch)
+            run.move_to(here, problem.at(max(2.0 * alpha - last, 0.0)).penalty, stretch)
         last = alpha
         yield run.until(max_iter)
 

@@ -25,10 +25,6 @@ __all__ = ["Problem", "Progress", "Record", "Solution"]
 Array = np.ndarray
 
 
-def _one_strength(alpha: float) -> BoundPenalty:
-    raise ValueError("this problem knows its penalty at one strength only: build it with Problem.from_data")
-
-
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A penalised regression, ready to be solved. `Problem.from_data` builds one from what users have.
@@ -47,7 +43,7 @@ class Problem:
     penalty : BoundPenalty
         On the occupied columns, strength inside, a fixed ridge (dropout) included.
     fit_intercept : bool, default=True
-    penalty_at : callable
+    penalty_at : callable, default=None
         The penalty at another strength: ``penalty_at(alpha)`` is a BoundPenalty of the same columns.
     """
 
@@ -58,7 +54,7 @@ class Problem:
     loss: Loss
     penalty: BoundPenalty
     fit_intercept: bool = True
-    penalty_at: Callable[[float], BoundPenalty] = _one_strength
+    penalty_at: Callable[[float], BoundPenalty] | None = None
 
     @classmethod
     def from_data(
@@ -142,6 +138,8 @@ class Problem:
 
     def at(self, alpha: float) -> Problem:
         """Return the same problem at another strength."""
+        if self.penalty_at is None:
+            raise ValueError("this problem knows its penalty at one strength only: build it with Problem.from_data")
         return replace(self, penalty=self.penalty_at(alpha))
 
     def eta(self, w: Array, b: float) -> Array:
