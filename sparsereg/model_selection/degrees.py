@@ -117,7 +117,7 @@ def _by_columns(problem: Problem, places: Array, l2: Array, h: Array) -> tuple[i
 
 
 def _by_rows(problem: Problem, places: Array, l2: Array, h: Array) -> tuple[int, Array]:
-    """As `_by_columns`, where there are more columns than samples: a matrix of (n_samples, n_samples)."""
+    """As `_by_columns`, where there are more columns than samples: matrices of (n_samples, n_samples)."""
     n = len(h)
     K, plain = np.zeros((n, n)), np.zeros((n, n))
     mean, size = _means(problem, places, h), max(_BLOCK // n, 1)
@@ -131,6 +131,8 @@ def _by_rows(problem: Problem, places: Array, l2: Array, h: Array) -> tuple[int,
         unit = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)
         plain += (rows[:, ~ridged] * unit) @ (rows[:, ~ridged] * unit).T
     values, vectors = _positive(plain)
+    if not l2.any():
+        return len(values), np.empty(0)
     if len(values):
         K -= vectors @ (vectors.T @ K)
         K -= (K @ vectors) @ vectors.T
