@@ -64,6 +64,11 @@ class _Refits:
     """The refits of one output along a path: warm, and made only where the support changes."""
 
     def __init__(self, problem: Problem, tol: float, max_iter: int):
+        if problem.penalty.kernel_arguments() is None:
+            raise TypeError(
+                f"the penalty {type(problem.penalty).__name__} cannot be relaxed: it is no sum over single weights, so "
+                "what its support is without it is not known"
+            )
         self.problem, self.tol, self.max_iter = problem, tol, max_iter
         self.penalty = problem.at(0.0).penalty  # bounds, exclusions, a fixed ridge
         one, two = (problem.at(alpha).coordinates for alpha in (1.0, 2.0))

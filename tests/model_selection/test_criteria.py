@@ -428,7 +428,7 @@ def test_penalties_whose_degrees_of_freedom_are_not_known_are_refused():
     path = regularization_path(SparseRegressor(penalty=_Lasso()), X, y, alphas=[1.0])
     with pytest.raises(TypeError, match="the degrees of freedom of _Opaque are not known"):
         information_criterion(path, X, y)
-    with pytest.raises(TypeError, match="_Opaque"):
+    with pytest.raises(TypeError, match="the penalty _Opaque cannot be relaxed"):
         relax(path, X, y)
 
 
