@@ -5,8 +5,10 @@ from sparsereg.linear_model import ElasticNet as ElasticNet
 from sparsereg.linear_model import Lasso as Lasso
 from sparsereg.linear_model import SparseClassifier as SparseClassifier
 from sparsereg.linear_model import SparseRegressor as SparseRegressor
+from sparsereg.model_selection import PathSearchCV as PathSearchCV
 from sparsereg.model_selection import alpha_max as alpha_max
 from sparsereg.model_selection import information_criterion as information_criterion
+from sparsereg.model_selection import one_standard_error as one_standard_error
 from sparsereg.model_selection import regularization_path as regularization_path
 from sparsereg.model_selection import relax as relax
 
@@ -15,11 +17,13 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "ElasticNet",
     "Lasso",
+    "PathSearchCV",
     "SelectNonzero",
     "SparseClassifier",
     "SparseRegressor",
     "alpha_max",
     "information_criterion",
+    "one_standard_error",
     "regularization_path",
     "relax",
 ]

@@ -235,5 +235,5 @@ def _require_both(classes: Array, encoded: Array, sample_weight: Array | None) -
     seen = encoded if sample_weight is None else encoded[sample_weight > 0.0]
     if len(seen) == 0 or seen.min() == seen.max():
         label = classes[int(seen[0])] if len(seen) else None
-        where = "" if len(classes) < 2 else " with a weight > 0"
+        where = "" if len(classes) < 2 else " with sample_weight > 0"
         raise ValueError(f"y must hold two classes; the data contains only one class{where}: {label}")

@@ -5,5 +5,15 @@ from sparsereg.model_selection.path import Path as Path
 from sparsereg.model_selection.path import alpha_max as alpha_max
 from sparsereg.model_selection.path import regularization_path as regularization_path
 from sparsereg.model_selection.relax import relax as relax
+from sparsereg.model_selection.results import one_standard_error as one_standard_error
+from sparsereg.model_selection.search import PathSearchCV as PathSearchCV
 
-__all__ = ["Path", "alpha_max", "information_criterion", "regularization_path", "relax"]
+__all__ = [
+    "Path",
+    "PathSearchCV",
+    "alpha_max",
+    "information_criterion",
+    "one_standard_error",
+    "regularization_path",
+    "relax",
+]
