@@ -295,6 +295,19 @@ def test_take_rows(design, X):
 
 
 @pytest.mark.parametrize(("design", "X"), DESIGNS)
+def test_take_columns(design, X):
+    v = np.random.default_rng(7).normal(size=40)
+    for columns in COLUMNS:
+        columns = np.array(columns, dtype=np.int64)
+        part, k = design.take_columns(columns), len(columns)
+        assert part.shape == (40, k)
+        assert part.n_features == k
+        assert part.columns is None
+        np.testing.assert_array_equal(part.dense_columns(np.arange(k)), X[:, columns])
+        np.testing.assert_allclose(part.rmatvec(v), X[:, columns].T @ v, atol=1e-13)
+
+
+@pytest.mark.parametrize(("design", "X"), DESIGNS)
 def test_kernel_columns(design, X):
     """Values and row numbers that lie where they say, centred where that is said."""
     for columns in COLUMNS[1:]:
