@@ -23,6 +23,8 @@ def check_alphas(alphas: Any, alpha_min_ratio: float) -> int | Array:
         check_number("alphas", alphas, Integral, 1)
         return int(alphas)
     try:
+        if np.asarray(alphas).dtype == bool:
+            raise TypeError("True and False are no strengths")
         grid = np.array(alphas, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"alphas must be an integer or a one-dimensional array of strengths; got {alphas!r}") from error
@@ -45,8 +47,8 @@ def geometric_grid(top: float | None, n_alphas: int, alpha_min_ratio: float) -> 
     """Return strengths from `top`, where the model is empty, to ``alpha_min_ratio * top``, even in logarithms."""
     if top is None:
         raise ValueError(
-            "this penalty has no alpha_max (it sets no coefficient to zero, whatever its strength), so no grid can be "
-            "made: pass alphas as an array, for example numpy.logspace(2, -4, 50)"
+            "there is no alpha_max, so no grid can be made: the penalty sets no coefficient to zero at any strength, or "
+            "a feature has bounds and no penalty. Pass alphas as an array, for example numpy.logspace(2, -4, 50)"
         )
     if top == 0.0:  # nothing to explain: the null model is optimal at any strength
         top = 1.0

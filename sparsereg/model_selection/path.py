@@ -15,6 +15,7 @@ from sparsereg.inspection import PathDisplay
 from sparsereg.linear_model.base import SparseLinearModel, coefficients
 from sparsereg.linear_model.validation import check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
+from sparsereg.model_selection.progress import watched
 from sparsereg.model_selection.refit import relaxed
 from sparsereg.solvers import Problem, Solution, follow_path
 from sparsereg.solvers.exact_path import follow_exactly
@@ -213,7 +214,8 @@ def alpha_max(estimator: SparseLinearModel, X: Any, y: Any, sample_weight: Any =
     top = top_of(problems)
     if top is None:
         raise ValueError(
-            f"{type(estimator).__name__} has no alpha_max: its penalty sets no coefficient to zero at any strength"
+            f"{type(estimator).__name__} has no alpha_max here: its penalty sets no coefficient to zero at any strength, or "
+            "a feature has bounds and no penalty (penalty_factor=0)"
         )
     return top
 
@@ -290,7 +292,7 @@ def regularization_path(
     visited: list[float] = []
     solutions: list[tuple[Solution, ...]] = []
     bent: list[float] = []
-    for alpha, at, linear in follow(model, problems, grid):
+    for alpha, at, linear in watched(follow(model, problems, grid), grid, verbose):
         if exact and solutions and not linear:
             bent.append(alpha)
         visited.append(alpha)

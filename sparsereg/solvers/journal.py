@@ -126,7 +126,7 @@ class Journal:
             gap=float(cert.gap),
             violation=float(cert.violation),
             scale=float(scale),
-            explained=1.0 - missing / scale if scale > 0.0 else 1.0,
+            explained=1.0 if self.reference.perfect else 1.0 - missing / scale,
             status=status,
             n_iter=max(self.n_iter, 1),
             n_epochs=self.n_epochs,

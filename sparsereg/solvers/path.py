@@ -28,7 +28,9 @@ Array = np.ndarray
 
 def alpha_max(problem: Problem) -> float | None:
     """Return the smallest strength at which the null model is optimal; None where a penalty has no such thing."""
-    return problem.at(1.0).penalty.null_alpha(Reference.of(problem).gradient)
+    reference = Reference.of(problem)
+    top = problem.at(1.0).penalty.null_alpha(reference.gradient)
+    return 0.0 if top is not None and reference.perfect else top
 
 
 def follow_path(

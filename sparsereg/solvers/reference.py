@@ -45,6 +45,11 @@ class Reference:
     polished: Array | None
     rounding: float
 
+    @property
+    def perfect(self) -> bool:
+        """Whether the null model leaves nothing to explain, to rounding: a constant target."""
+        return self.scale <= self.rounding
+
     @classmethod
     def of(cls, problem: Problem) -> Reference:
         """Return the reference of a problem, at whatever strength > 0."""

@@ -122,7 +122,7 @@ def test_without_a_kink_there_is_no_alpha_max_and_no_grid(penalty):
     model = SparseRegressor(penalty=penalty)
     with pytest.raises(ValueError, match="SparseRegressor has no alpha_max"):
         alpha_max(model, X, y)
-    with pytest.raises(ValueError, match="no alpha_max.*pass alphas as an array"):
+    with pytest.raises(ValueError, match="no alpha_max.*Pass alphas as an array"):
         regularization_path(model, X, y)
     assert len(regularization_path(model, X, y, alphas=[1.0, 0.1])) == 2
 
