@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sparsereg.inspection.cv_results import ScoreCurve, alpha_parameter, score_curves
+from sparsereg.inspection.cv_results import ScoreCurve, alpha_parameter, best_of, score_curves
 from sparsereg.inspection.style import (
     alpha_axis,
     axes_for,
@@ -85,14 +85,21 @@ class CVPathDisplay:
     ):
         self.curves, self.score_name, self.n_nonzero = curves, score_name, n_nonzero
         first = curves[0]
-        top = int(np.nanargmax(first.mean))
+        top = best_of(first)
         self.best_alpha, self.best_score = float(first.alphas[top]), float(first.mean[top])
         sparsest = int(np.flatnonzero(first.mean >= first.mean[top] - first.se[top])[0])
         self.one_standard_error_alpha = float(first.alphas[sparsest])
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, metric: str | None = None, param: str | None = None, ax: Any = None, **kwargs: Any
+        cls,
+        estimator: Any,
+        *,
+        metric: str | None = None,
+        param: str | None = None,
+        path: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> CVPathDisplay:
         """Draw a fitted search.
 
@@ -104,6 +111,8 @@ class CVPathDisplay:
             Name of the score, where there are several; by default the one that `refit` names.
         param : str, default=None
             Name of the parameter on the axis, where several are called alpha.
+        path : Path, default=None
+            The model on all data, from `regularization_path`: the upper axis then counts its nonzero features.
         ax : matplotlib Axes, default=None
             Where to draw; a new figure if None.
         **kwargs
@@ -120,15 +129,22 @@ class CVPathDisplay:
             )
         scoring, refit = getattr(estimator, "scoring", None), getattr(estimator, "refit", None)
         if metric is None:
-            metric = refit if f"mean_test_{refit}" in estimator.cv_results_ else "score"
-        display = cls._read(estimator.cv_results_, metric, param)
+            metric = str(refit) if f"mean_test_{refit}" in estimator.cv_results_ else "score"
+        display = cls._read(estimator.cv_results_, metric, param, path)
         if metric == "score" and isinstance(scoring, str):
             display.score_name = scoring
         return display.plot(ax, **kwargs)
 
     @classmethod
     def from_cv_results(
-        cls, cv_results: Any, *, metric: str = "score", param: str | None = None, ax: Any = None, **kwargs: Any
+        cls,
+        cv_results: Any,
+        *,
+        metric: str = "score",
+        param: str | None = None,
+        path: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> CVPathDisplay:
         """Draw the results of a search.
 
@@ -140,6 +156,8 @@ class CVPathDisplay:
             Name of the score, as in the key ``mean_test_score``.
         param : str, default=None
             Name of the parameter on the axis, where several are called alpha.
+        path : Path, default=None
+            The model on all data, from `regularization_path`: the upper axis then counts its nonzero features.
         ax : matplotlib Axes, default=None
             Where to draw; a new figure if None.
         **kwargs
@@ -149,12 +167,13 @@ class CVPathDisplay:
         -------
         display : CVPathDisplay
         """
-        return cls._read(cv_results, metric, param).plot(ax, **kwargs)
+        return cls._read(cv_results, metric, param, path).plot(ax, **kwargs)
 
     @classmethod
-    def _read(cls, results: Any, metric: str, param: str | None) -> CVPathDisplay:
+    def _read(cls, results: Any, metric: str, param: str | None, path: Any) -> CVPathDisplay:
         curves = score_curves(results, alpha_parameter(results, param), metric)
-        return cls(curves=curves, score_name=metric)
+        n_nonzero = None if path is None else (path.alphas, path.n_nonzero)
+        return cls(curves=curves, score_name=metric, n_nonzero=n_nonzero)
 
     def plot(
         self, ax: Any = None, *, error: str | None = "se", n_settings: int = 5, line_kw: Any = None
@@ -192,7 +211,10 @@ class CVPathDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         self.top_ax_ = None
         if self.n_nonzero is not None:
-            self.top_ax_ = top_axis(ax, on_log_axis(self.n_nonzero[0]), self.n_nonzero[1])
+            counted, counts = self.n_nonzero
+            inside = (counted >= alphas.min()) & (counted <= alphas.max())
+            if inside.any():
+                self.top_ax_ = top_axis(ax, on_log_axis(counted[inside]), counts[inside])
         hidden = len(self.curves) - len(drawn)
         mean, size = (np.concatenate([getattr(curve, what) for curve in drawn]) for what in ("mean", error or "mean"))
         size = size if error else 0.0 * size
@@ -217,15 +239,22 @@ class CVPathDisplay:
 def _draw_curves(
     ax: Any, curves: list[ScoreCurve], places: Array, error: str | None, line_kw: dict[str, Any]
 ) -> list[Any]:
-    ends = np.cumsum([len(curve.alphas) for curve in curves])[:-1]
     from matplotlib.colors import to_rgba
 
+    ends = np.cumsum([len(curve.alphas) for curve in curves])[:-1]
     bars = []
     for curve, x, look in zip(curves, np.split(places, ends), line_looks(len(curves)), strict=True):
         label = {"label": shorten(curve.label, 60)} if curve.label else {}
         few = len(places) <= 40  # else bars are a light background
-        style = {"markersize": 4.0 if few else 2.5, "linewidth": 1.4, "elinewidth": 0.8, "capsize": 2.0 if few else 0.0}
-        style["ecolor"] = to_rgba(look["color"], 0.8 if few else 0.35)
+        size = {"markersize": 4.0 if few else 2.5, "linewidth": 1.4, "elinewidth": 0.8, "capsize": 2.0 if few else 0.0}
+        style = {
+            **look,
+            **size,
+            **label,
+            "ecolor": to_rgba(look["color"], 0.8 if few else 0.35),
+            "zorder": 2,
+            **line_kw,
+        }
         heights = None if error is None else getattr(curve, error)
-        bars.append(ax.errorbar(x, curve.mean, heights, **{**look, **style, **label, "zorder": 2, **line_kw}))
+        bars.append(ax.errorbar(x, curve.mean, heights, **style))
     return bars

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["ScoreCurve", "alpha_parameter", "mean_and_errors", "score_curves"]
+__all__ = ["ScoreCurve", "alpha_parameter", "best_of", "mean_and_errors", "score_curves"]
 
 Array = np.ndarray
 
@@ -67,13 +67,19 @@ def score_curves(results: Any, key: str, metric: str) -> list[ScoreCurve]:
     here = np.flatnonzero(~np.ma.getmaskarray(alphas))
     settings: dict[str, list[int]] = {}
     for row, label in zip(here, _labels(results, key, here), strict=True):
-        settings.setdefault(label, []).append(row)
+        settings.setdefault(label, []).append(int(row))
     curves = []
     for label, members in settings.items():
         values = alphas.data[members].astype(np.float64)
         rows = np.array(members)[np.argsort(-values, kind="stable")]
         curves.append(ScoreCurve(label, rows, alphas.data[rows].astype(np.float64), mean[rows], std[rows], se[rows]))
-    return sorted(curves, key=lambda curve: -np.nanmax(curve.mean, initial=-np.inf))
+    return sorted(curves, key=lambda curve: (-np.nanmax(curve.mean, initial=-np.inf), curve.rows[best_of(curve)]))
+
+
+def best_of(curve: ScoreCurve) -> int:
+    """Return the place of the best score; of several, the one that comes first in ``cv_results_``."""
+    highest = np.flatnonzero(curve.mean == np.nanmax(curve.mean, initial=-np.inf))
+    return int(highest[np.argmin(curve.rows[highest])]) if len(highest) else 0
 
 
 def _labels(results: Any, key: str, rows: Array) -> list[str]:

@@ -82,6 +82,9 @@ class PathDisplay:
     ) -> PathDisplay:
         """Draw a path.
 
+        Of an exact path, strengths between the breakpoints are drawn too: coefficients are linear in alpha there, which
+        on a logarithmic axis is no straight line.
+
         Parameters
         ----------
         path : Path
@@ -107,10 +110,12 @@ class PathDisplay:
         n_outputs = path.coefs[0].shape[0]
         if check_count("output", output) >= n_outputs:
             raise ValueError(f"output must be less than the number of outputs, {n_outputs}; got {output!r}")
-        coefs = path.coef_matrix(output)
+        alphas, coefs = path.alphas, path.coef_matrix(output)
+        if getattr(path, "exact", False):
+            alphas, coefs = _filled_in(path, output)
         if scale is not None:
             coefs.data *= _check_scale(scale, coefs.shape[1])[coefs.indices]
-        display = cls(alphas=path.alphas, coefs=coefs, feature_names=getattr(path, "feature_names_in_", None))
+        display = cls(alphas=alphas, coefs=coefs, feature_names=getattr(path, "feature_names_in_", None))
         display.plot(ax, n_named=n_named, line_kw=line_kw)
         if scale is not None:
             display.ax_.set_ylabel("coefficient × scale")
@@ -169,6 +174,17 @@ def _check_scale(scale: Any, n_features: int) -> Array:
     if scale.shape != (n_features,) or not np.isfinite(scale).all():
         raise ValueError(f"scale must be {n_features} finite numbers, one per feature; got shape {scale.shape}")
     return scale
+
+
+def _filled_in(path: Any, output: int) -> tuple[Array, sp.csr_array]:
+    """Return an exact path with strengths added, so that no two neighbours are more than a twentieth apart."""
+    alphas = path.alphas[path.alphas > 0.0]
+    steps = np.ceil(np.log(alphas[:-1] / alphas[1:]) / 0.05).astype(int)
+    spans = zip(alphas[:-1], alphas[1:], steps, strict=True)
+    parts = [np.geomspace(high, low, int(n), endpoint=False) for high, low, n in spans]
+    alphas = np.concatenate([*parts, alphas[-1:], path.alphas[len(alphas) :]])
+    rows = [path.interpolate(alpha)[0][[output]] for alpha in alphas]
+    return alphas, sp.csr_array(sp.vstack(rows, format="csr"))
 
 
 def _beside_nonzero(y: Array) -> Array:

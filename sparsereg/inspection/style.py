@@ -91,8 +91,8 @@ def _empty_corner(ax: Any, title: str | None, x: Array, bottom: Array, top: Arra
     height = (1.5 * len(texts) + 1.0) * FONT / 72.0 / _inches(ax)[1]
     beside = {"right": x > 1.0 - width, "left": x < width}
     across = {"lower": low < height, "upper": high > 1.0 - height}
-    corners = [("lower", "right"), ("upper", "right"), ("lower", "left"), ("upper", "left")]
-    return " ".join(min(corners, key=lambda corner: np.sum(across[corner[0]] & beside[corner[1]])))
+    covered = {f"{v} {h}": int(np.sum(across[v] & beside[h])) for h in ("right", "left") for v in ("lower", "upper")}
+    return min(covered, key=lambda corner: covered[corner])
 
 
 def _inches(ax: Any) -> tuple[float, float]:
@@ -153,7 +153,7 @@ def _alpha_ticks(axis: Any, places: Array) -> None:
     if ratio < 4.0:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 100.0 else (1.0,), numticks=9))
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 300.0 else (1.0,), numticks=9))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _tick_label(value)))
     axis.set_minor_formatter(NullFormatter())
 
@@ -198,6 +198,8 @@ def spread(wanted: Array, apart: float, low: float, high: float) -> Array:
     >>> spread(np.array([0.0, 0.1, 5.0]), 1.0, 0.0, 5.0)
     array([0., 1., 5.])
     """
+    if len(wanted) == 0:
+        return wanted
     gaps = apart * np.arange(len(wanted))
     free = isotonic_regression(wanted - gaps).x
     return np.clip(free, low, max(low, high - gaps[-1])) + gaps
@@ -213,7 +215,8 @@ def name_lines(ax: Any, x: float, heights: Sequence[float], names: Sequence[str]
     low, high = ax.get_ylim()
     apart = (high - low) / names_that_fit(ax)
     order = np.argsort(heights, kind="stable")
-    places = spread(np.asarray(heights, dtype=np.float64)[order], apart, low, high) if len(order) else []
+    places = spread(np.asarray(heights, dtype=np.float64)[order], apart, low, high)
+    leader = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 1.0, "shrinkB": 0.0, "relpos": (0.0, 0.5)}
     labels = []
     for k, place in zip(order, places, strict=True):
         labels.append(
@@ -225,7 +228,7 @@ def name_lines(ax: Any, x: float, heights: Sequence[float], names: Sequence[str]
                 color=colours[k],
                 fontsize=FONT,
                 va="center",
-                arrowprops={"arrowstyle": "-", "color": colours[k], "linewidth": 0.7, "shrinkA": 1.0, "shrinkB": 0.0},
+                arrowprops={**leader, "color": colours[k]},
                 annotation_clip=False,
             )
         )

@@ -14,7 +14,15 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from sparsereg import Lasso, SparseClassifier, SparseRegressor, alpha_max, regularization_path
+from sparsereg import (
+    Lasso,
+    PathSearchCV,
+    SparseClassifier,
+    SparseRegressor,
+    alpha_max,
+    one_standard_error,
+    regularization_path,
+)
 from sparsereg.inspection import ConvergenceDisplay, CVPathDisplay, PathDisplay
 from sparsereg.inspection.style import line_looks, shorten, spread
 
@@ -219,6 +227,15 @@ def test_alphas_close_together_and_far_apart(ax):
         assert expected in [tick.get_text() for tick in ax.get_xticklabels()]
 
 
+def test_exact_paths_bend_between_breakpoints(ax):
+    exact = regularization_path(Lasso(), *DIABETES, alphas=2, exact=True)
+    display = exact.plot(ax)
+    assert set(exact.alphas) <= set(display.alphas)
+    assert (display.alphas[:-1] / display.alphas[1:]).max() <= 1.06
+    for alpha, row in zip(display.alphas, display.coefs.toarray(), strict=True):
+        np.testing.assert_array_equal(row, exact.interpolate(alpha)[0].toarray()[0])
+
+
 def test_outputs(ax):
     X, y = DIABETES
     path = regularization_path(Lasso(), X, np.column_stack([y, -y, y**2]), alphas=5)
@@ -314,6 +331,36 @@ def test_scores_are_those_of_the_search(search):
     data, _, (bars,) = display.errorbars_[0]
     np.testing.assert_array_equal(data.get_ydata(), curve.mean)
     np.testing.assert_allclose(np.array(bars.get_segments())[:, :, 1].T, [curve.mean - curve.se, curve.mean + curve.se])
+
+
+def test_both_choices_are_those_of_searches(ax):
+    X, y = DIABETES
+    pipeline = make_pipeline(PolynomialFeatures(), StandardScaler(), Lasso(max_iter=5000))
+    grid = {"polynomialfeatures__degree": [1, 2]}
+    for folds in (3, 4, 5):
+        chosen = [
+            PathSearchCV(pipeline, param_grid=grid, alphas=20, cv=folds, refit=refit).fit(X, y)
+            for refit in (True, "1se")
+        ]
+        display = CVPathDisplay.from_estimator(chosen[0], ax=ax)
+        alphas = [search.best_params_["lasso__alpha"] for search in chosen]
+        assert [display.best_alpha, display.one_standard_error_alpha] == alphas
+        assert alphas[1] > alphas[0]
+    ties = {**chosen[0].cv_results_, "mean_test_score": np.repeat(0.5, 40)}  # the first of equals
+    display = CVPathDisplay.from_cv_results(ties, ax=ax)
+    row = one_standard_error(ties)
+    assert ties["params"][row]["lasso__alpha"] == display.one_standard_error_alpha
+    assert ties["params"][0]["lasso__alpha"] == display.best_alpha
+
+
+def test_a_path_counts_the_features(search, path, ax):
+    display = CVPathDisplay.from_estimator(search, path=path, ax=ax)
+    ticks = display.top_ax_.get_xticks()
+    assert ALPHAS.min() <= ticks.min() < ticks.max() <= ALPHAS.max()
+    texts = [tick.get_text() for tick in display.top_ax_.get_xticklabels()]
+    assert texts == [str(path.n_nonzero[np.argmin(np.abs(path.alphas - tick))]) for tick in ticks]
+    far = SimpleNamespace(alphas=path.alphas * 1e6, n_nonzero=path.n_nonzero)
+    assert CVPathDisplay.from_cv_results(search.cv_results_, path=far, ax=ax).top_ax_ is None
 
 
 def test_order_of_the_grid_does_not_matter(ax):
