@@ -214,8 +214,8 @@ def alpha_max(estimator: SparseLinearModel, X: Any, y: Any, sample_weight: Any =
     top = top_of(problems)
     if top is None:
         raise ValueError(
-            f"{type(estimator).__name__} has no alpha_max here: its penalty sets no coefficient to zero at any strength, or "
-            "a feature has bounds and no penalty (penalty_factor=0)"
+            f"{type(estimator).__name__} has no alpha_max here: its penalty sets no coefficient to zero at any "
+            "strength, or a feature has bounds and no penalty (penalty_factor=0)"
         )
     return top
 

@@ -239,7 +239,8 @@ class Solution:
     scale : float
         ``P_null - inf F``, the unit of the tolerance: converged means ``gap <= tol * scale``.
     explained : float
-        Fraction of the deviance explained: ``1 - (F - inf F) / scale`` with the loss part ``F``; 1 for a perfect null model.
+        Fraction of the deviance explained: ``1 - (F - inf F) / scale`` with the loss part ``F``; 1 for a perfect null
+        model.
     status : str
         ``"converged"``; ``"stationary"`` (no gap exists, violation within tolerance); ``"max_iter"``; ``"stalled"`` (no
         step makes progress in floating point); ``"no_finite_minimum"``.
