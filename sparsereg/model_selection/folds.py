@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from traceback import format_exc
@@ -13,13 +13,13 @@ import scipy.sparse as sp
 
 from sparsereg.model_selection.last_step import configured
 from sparsereg.model_selection.path import Path, prepare
+from sparsereg.model_selection.progress import Report
 from sparsereg.model_selection.scoring import Examination, Scorers
-from sparsereg.solvers import Solution, follow_path
+from sparsereg.solvers import follow_path
 
 __all__ = ["Experiment", "FoldScores", "n_rows", "take"]
 
 Array = np.ndarray
-Report = Callable[[int, float, Sequence[Solution]], None]
 
 
 class FoldScores(NamedTuple):
@@ -49,7 +49,7 @@ class Experiment:
     return_train_score: bool
 
     def run(
-        self, setting: dict[str, Any], alphas: Array, train: Array, test: Array, report: Report | None = None
+        self, setting: dict[str, Any], alphas: Array, train: Array, test: Array, reports: Sequence[Report] = ()
     ) -> FoldScores:
         """Fit a setting on the training rows at all strengths and score it on the others."""
         order = np.argsort(-alphas, kind="stable")
@@ -57,7 +57,7 @@ class Experiment:
 
         def solve(model: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Path:
             model, problems = prepare(model, X, y, sample_weight, offset)
-            return _descend(model, problems, alphas[order], report)
+            return _descend(model, problems, alphas[order], reports)
 
         try:
             pipeline, stand_in = configured(self.estimator, setting, solve)
@@ -97,13 +97,13 @@ class Experiment:
         return take(self.X, rows), y, take_all(params, rows, n_rows(self.X))
 
 
-def _descend(model: Any, problems: Sequence[Any], grid: Array, report: Report | None) -> Path:
+def _descend(model: Any, problems: Sequence[Any], grid: Array, reports: Sequence[Report]) -> Path:
     paths = [follow_path(problem, grid, tol=model.tol, max_iter=model.max_iter) for problem in problems]
     solutions = []
     for k, at in enumerate(zip(*paths, strict=True)):
         solutions.append(at)
-        if report is not None:
-            report(k, float(grid[k]), at)
+        for report in reports:
+            report(float(grid[k]), at)
     return Path(model, grid, solutions)
 
 
