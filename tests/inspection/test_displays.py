@@ -1,6 +1,7 @@
 """Displays: the numbers they show are those of paths, searches and fits; pictures stay small and legible."""
 
 import sys
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -176,7 +177,12 @@ def test_scale_multiplies(path, ax):
 )
 def test_very_many_features(n_features, n_used, index, ax):
     made = random_path(20, n_features, n_used, index)
-    display = PathDisplay.from_path(made, ax=ax)
+    tracemalloc.start()
+    try:
+        display = PathDisplay.from_path(made, ax=ax)
+        assert tracemalloc.get_traced_memory()[1] < 2**27  # one byte per feature would be more, for 2e8 of them
+    finally:
+        tracemalloc.stop()
     assert artists(ax) <= 2 + 2 * 8
     assert [label.get_text() for label in display.labels_]
     assert {label.get_text() for label in display.labels_} == {f"x{j}" for j in display.named_}
