@@ -5,6 +5,8 @@ from sparsereg.linear_model import ElasticNet as ElasticNet
 from sparsereg.linear_model import Lasso as Lasso
 from sparsereg.linear_model import SparseClassifier as SparseClassifier
 from sparsereg.linear_model import SparseRegressor as SparseRegressor
+from sparsereg.model_selection import ElasticNetCV as ElasticNetCV
+from sparsereg.model_selection import LassoCV as LassoCV
 from sparsereg.model_selection import PathSearchCV as PathSearchCV
 from sparsereg.model_selection import alpha_max as alpha_max
 from sparsereg.model_selection import information_criterion as information_criterion
@@ -16,7 +18,9 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ElasticNet",
+    "ElasticNetCV",
     "Lasso",
+    "LassoCV",
     "PathSearchCV",
     "SelectNonzero",
     "SparseClassifier",

@@ -46,13 +46,14 @@ RANKS = {
 PUBLIC = {
     "sparsereg": {
         *("ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"),
-        *("PathSearchCV", "alpha_max", "information_criterion", "one_standard_error", "regularization_path", "relax"),
+        *("ElasticNetCV", "LassoCV", "PathSearchCV", "alpha_max", "information_criterion", "one_standard_error"),
+        *("regularization_path", "relax"),
     },
     "sparsereg.linear_model": {"ElasticNet", "Lasso", "SparseClassifier", "SparseRegressor"},
     "sparsereg.feature_selection": {"SelectNonzero"},
     "sparsereg.model_selection": {
-        *("Path", "PathSearchCV", "alpha_max", "information_criterion", "one_standard_error", "regularization_path"),
-        "relax",
+        *("ElasticNetCV", "LassoCV", "Path", "PathSearchCV", "alpha_max", "information_criterion"),
+        *("one_standard_error", "regularization_path", "relax"),
     },
     "sparsereg.inspection": {"CVPathDisplay", "ConvergenceDisplay", "PathDisplay"},
     "sparsereg.losses": {

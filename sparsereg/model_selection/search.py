@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from inspect import signature
 from numbers import Integral, Real
 from time import perf_counter
@@ -16,14 +15,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from sparsereg.linear_model.validation import all_or_nothing, check_flag, check_number
-from sparsereg.model_selection.callbacks import CallbackSupportMixin, PathTask, SearchTasks, with_callbacks
+from sparsereg.model_selection.callbacks import CallbackSupportMixin, SearchTasks, with_callbacks
 from sparsereg.model_selection.delegation import DELEGATED, BestEstimator, requested_offset
 from sparsereg.model_selection.folds import Experiment, FoldScores
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.last_step import configured, last_step, routing_enabled
 from sparsereg.model_selection.path import prepare, top_of
-from sparsereg.model_selection.progress import ProgressLine, Report
 from sparsereg.model_selection.results import choose, format_results, warn_of_failures
+from sparsereg.model_selection.runner import run_paths
 from sparsereg.model_selection.scoring import Scorers
 
 __all__ = ["PathSearchCV"]
@@ -178,7 +177,9 @@ class PathSearchCV(CallbackSupportMixin, BestEstimator):
                 "No fits were performed: " + ("param_grid has no setting" if splits else "cv made no folds")
             )
         self.n_splits_ = len(splits)
-        grids = [self._grid(alphas, setting, X, y, fit_params) for setting in settings]
+        grids = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+            delayed(self._grid)(alphas, setting, X, y, fit_params) for setting in settings
+        )
         experiment = Experiment(
             estimator=self.estimator,
             X=X,
@@ -190,40 +191,11 @@ class PathSearchCV(CallbackSupportMixin, BestEstimator):
             error_score=self.error_score,
             return_train_score=bool(self.return_train_score),
         )
-        self._keep(self._run(experiment, settings, grids, splits, tasks), settings, grids, scorers, prefix)
+        folds = run_paths(experiment, settings, grids, splits, self.n_jobs, self.verbose, tasks)
+        self._keep(folds, settings, grids, scorers, prefix)
         if self.refit is not False:
             tasks.refit(lambda: self._refit(X, y, fit_params))
         tasks.done()
-
-    def _run(
-        self,
-        experiment: Experiment,
-        settings: list[dict[str, Any]],
-        grids: list[Array],
-        splits: list[Any],
-        tasks: SearchTasks,
-    ) -> list[list[FoldScores]]:
-        """Return what came out, by setting and fold."""
-        n_settings, n_splits = len(settings), len(splits)
-        paths = tasks.paths([len(grid) for grid in grids for _ in splits])
-        total = n_splits * sum(len(grid) for grid in grids)
-        # Threads, because the kernels hold no lock. Other backends are for the user to choose, unless someone watches.
-        hints = {"require": "sharedmem"} if self.verbose or tasks.active else {"prefer": "threads"}
-        with ProgressLine(total) if self.verbose else nullcontext() as line:
-            out = Parallel(n_jobs=self.n_jobs, **hints)(
-                delayed(_run_path)(
-                    experiment,
-                    settings[i],
-                    grids[i],
-                    splits[j],
-                    paths[i * n_splits + j],
-                    line and line.path(_label(i, n_settings, j, n_splits), grids[i]),
-                )
-                for i in range(n_settings)
-                for j in range(n_splits)
-            )
-        tasks.paths_done()
-        return [out[k : k + n_splits] for k in range(0, len(out), n_splits)]
 
     def _keep(
         self,
@@ -352,26 +324,6 @@ class PathSearchCV(CallbackSupportMixin, BestEstimator):
         router.add(scorer=scorer, method_mapping=mapping)
         mapping = MethodMapping().add(caller="fit", callee="split")
         return router.add(splitter=self.cv, method_mapping=mapping)
-
-
-def _run_path(
-    experiment: Experiment,
-    setting: dict[str, Any],
-    grid: Array,
-    split: tuple[Array, Array],
-    task: PathTask | None,
-    report: Report | None,
-) -> FoldScores:
-    """Follow one path, with those who watch it."""
-    if task is None:
-        return experiment.run(setting, grid, *split, reports=[report] if report else [])
-    with task:
-        return experiment.run(setting, grid, *split, reports=[report, task.report] if report else [task.report])
-
-
-def _label(i: int, n_settings: int, j: int, n_splits: int) -> str:
-    setting = f"setting {i + 1}/{n_settings}  " if n_settings > 1 else ""
-    return f"{setting}fold {j + 1}/{n_splits}"
 
 
 def _named(prefix: str, name: str) -> str:
