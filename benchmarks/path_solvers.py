@@ -1,8 +1,8 @@
 """The solvers of whole paths: `prepare(name, problem)` returns `fit`; `fit(tol)` returns (coefs, seconds).
 
 `coefs` has a column for each alpha of `problems.grid`. The rules are those of solvers.py; where a peer has no path of
-its own, its estimator is fitted at one alpha after the other with `warm_start=True`. Dense data are centred by hand
-for the peers whose path takes no intercept, and that is timed.
+its own, its estimator is fitted at one alpha after the other with `warm_start=True`. What a peer needs done by hand, such as
+centring dense data where its path takes no intercept, is timed.
 """
 
 import warnings
@@ -29,25 +29,30 @@ def sparsereg(problem):
     return timed(path, lambda found: sp.vstack(found.coefs).T.tocsc())
 
 
-def sklearn(problem, precompute=False):
+def sklearn(problem):
     """Return scikit-learn's lasso_path; sparse data are centred as its own estimators have it done."""
+    return lasso_path(problem, centred)
+
+
+def sklearn_gram(problem):
+    """Return lasso_path on the Gram matrix of all features; sparse data, for which it has none, are made dense."""
+    n_samples, n_features = problem.X.shape
+    require(n_features <= min(2_000, n_samples), "a Gram matrix of all features pays when tall")
+    return lasso_path(problem, lambda problem: centred(problem.dense()), precompute=True)
+
+
+def lasso_path(problem, arranged, precompute=False):
+    """Return fit(tol) that has the data arranged, with the clock on."""
     from sklearn.linear_model import lasso_path
 
     require(problem.loss == "squared_error", "for logistic loss see liblinear and saga")
     options = {"alphas": grid(problem), "max_iter": UNLIMITED, "precompute": precompute, "copy_X": False}
 
     def path(tol):
-        X, y, how = centred(problem)
+        X, y, how = arranged(problem)
         return lasso_path(X, y, tol=tol, **how, **options)[1]
 
     return timed(path)
-
-
-def sklearn_gram(problem):
-    """Return lasso_path on the Gram matrix of all features, its choice for tall data; narrow sparse data made dense."""
-    n_samples, n_features = problem.X.shape
-    require(n_features <= min(2_000, n_samples), "a Gram matrix of all features pays when tall")
-    return sklearn(problem.dense(), precompute=True)
 
 
 def liblinear(problem):
