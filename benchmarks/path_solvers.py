@@ -1,7 +1,7 @@
 """The solvers of whole paths: `prepare(name, problem)` returns `fit`; `fit(tol)` returns (coefs, seconds).
 
 `coefs` has a column for each alpha of `problems.grid`. The rules are those of solvers.py; where a peer has no path of
-its own, its estimator is fitted at one alpha after the other with `warm_start=True`. What a peer needs done by hand, such as
+its own, its estimator is fitted at one alpha after the other with `warm_start=True`. What a peer needs done by hand, as
 centring dense data where its path takes no intercept, is timed.
 """
 
