@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from copy import copy
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from inspect import signature
 from numbers import Number
 from traceback import format_exc
@@ -140,7 +140,7 @@ def with_offset(model: Any, offset: Any, remember: bool = False) -> Any:
         if hasattr(model, name):
             method = getattr(model, name)
             if offset is not None:
-                method = partial(method, offset=offset)
+                method = wraps(method)(partial(method, offset=offset))  # scorers ask methods for their name
             vars(shown)[name] = _remembered(method) if remember and name != "score" else method
     return shown
 
@@ -148,6 +148,7 @@ def with_offset(model: Any, offset: Any, remember: bool = False) -> Any:
 def _remembered(method: Callable[..., Any]) -> Callable[..., Any]:
     last: list[Any] = []
 
+    @wraps(method)
     def call(X: Any, **params: Any) -> Any:
         if params:
             return method(X, **params)
