@@ -41,7 +41,7 @@ DIABETES = load_diabetes(return_X_y=True)
     [
         PathSearchCV(Lasso(), cv=2),
         PathSearchCV(SparseClassifier(), alphas=[0.1, 0.01], cv=2),
-        PathSearchCV(make_pipeline(MaxAbsScaler(), SparseClassifier()), alphas=5, refit="1se"),
+        PathSearchCV(make_pipeline(MaxAbsScaler(), SparseClassifier()), alphas=5, refit="1se", cv=2),
         PathSearchCV(make_pipeline(StandardScaler(with_mean=False), SparseRegressor()), alphas=5, n_jobs=2),
     ]
 )
