@@ -9,7 +9,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.validation import column_or_1d
 
 from sparsereg.linear_model.regression import ElasticNet, Lasso, _HouseholdRegressor
-from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_offset, check_sample_weight
+from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_number, check_offset, check_sample_weight
 from sparsereg.model_selection.folds import Experiment
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.path import prepare, top_of
@@ -64,6 +64,7 @@ class _HouseholdCV(_HouseholdRegressor):
         self
         """
         with all_or_nothing(self):
+            check_number("eps", self.eps, high=1.0, strict=True)
             grid = check_alphas(self.alphas, self.eps)
             X, y = check_matrix(self, X, y=y, multi_output=True, y_numeric=True)
             if y.ndim > 1 and y.shape[1] > 1:
@@ -286,7 +287,10 @@ class ElasticNetCV(_HouseholdCV):
         )
 
     def _settings(self) -> list[dict[str, Any]]:
-        ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
+        try:
+            ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"l1_ratio must be a number or a list of numbers; got {self.l1_ratio!r}") from error
         if ratios.ndim != 1 or len(ratios) == 0:
             raise ValueError(f"l1_ratio must be a number or a list of numbers; got {self.l1_ratio!r}")
         return [{"l1_ratio": float(ratio)} for ratio in ratios]
