@@ -73,7 +73,18 @@ def summary(problems):
         footing.append(
             f"  {len(ratios)} ratios to the fastest peer: worst {max(ratios):.2f}, geometric mean {mean:.2f}"
         )
-    return heading + lines + footing
+    return heading + lines + footing + to_each_peer(problems)
+
+
+def to_each_peer(problems):
+    """Return the lines that set ours against one peer at a time, where both reached the gap."""
+    ratios = {}
+    for records in problems.values():
+        reached = {record["solver"]: seconds(record) for record in records if record["reached"]}
+        for solver in sorted(set(reached) - {OURS}) if OURS in reached else ():
+            ratios.setdefault(solver, []).append(reached[OURS] / reached[solver])
+    row = "  to {:13}{:3} ratios: worst {:6.2f}, geometric mean {:.2f}"
+    return [row.format(solver, len(found), max(found), geometric_mean(found)) for solver, found in ratios.items()]
 
 
 def read(paths):
