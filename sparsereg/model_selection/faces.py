@@ -9,7 +9,13 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.validation import column_or_1d
 
 from sparsereg.linear_model.regression import ElasticNet, Lasso, _HouseholdRegressor
-from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_number, check_offset, check_sample_weight
+from sparsereg.linear_model.validation import (
+    all_or_nothing,
+    check_matrix,
+    check_number,
+    check_offset,
+    check_sample_weight,
+)
 from sparsereg.model_selection.folds import Experiment
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.path import prepare, top_of

@@ -47,7 +47,10 @@ def warn_of_failures(folds: Folds, n_alphas: Sequence[int], error_score: Any, to
         )
     loose = [fold for fold, _ in every if fold.n_not_converged]
     if loose:
-        n_loose, gap = sum(fold.n_not_converged for fold in loose), max(fold.largest_gap for fold in loose)
+        n_loose = sum(fold.n_not_converged for fold in loose)
+        gap = max(
+            (fold.largest_gap for fold in loose if np.isfinite(fold.largest_gap)), default=np.nan
+        )  # nan: no bound
         warnings.warn(
             f"{n_loose} of {n_fits} fits did not converge, on {len(loose)} of {len(every)} paths: relative duality "
             f"gaps up to {gap:.1e}, tol={tol:g} asked for. Increase max_iter, increase tol, bring the columns to a "
