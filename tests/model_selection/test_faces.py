@@ -1,6 +1,7 @@
 """LassoCV and ElasticNetCV: scikit-learn's answers."""
 
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -202,3 +203,13 @@ def test_one_warning_and_interrupts(monkeypatch):
         model.fit(X[:, :3], y)
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[name] is before[name] for name in before)
+
+
+@pytest.mark.parametrize("model", [LassoCV(alphas=5), ElasticNetCV(alphas=5)])
+def test_attributes_are_those_documented(model):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    model.fit(X, y)
+    said = re.search(r"Attributes\n +-+\n(.*?)\n\n", model.__doc__, re.DOTALL)[1]
+    names = {name for line in said.splitlines() for name in re.findall(r"^    ([\w, ]+_)(?: :|$)", line)}
+    names = {name for line in names for name in line.split(", ")}
+    assert names == {name for name in dir(model) if name.endswith("_") and not name.startswith("_")}
