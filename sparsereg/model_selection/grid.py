@@ -47,8 +47,8 @@ def geometric_grid(top: float | None, n_alphas: int, alpha_min_ratio: float) -> 
     """Return strengths from `top`, where the model is empty, to ``alpha_min_ratio * top``, even in logarithms."""
     if top is None:
         raise ValueError(
-            "there is no alpha_max, so no grid can be made: the penalty sets no coefficient to zero at any strength, or "
-            "a feature has bounds and no penalty. Pass alphas as an array, for example numpy.logspace(2, -4, 50)"
+            "there is no alpha_max, so no grid can be made: the penalty sets no coefficient to zero at any strength, "
+            "or a feature has bounds and no penalty. Pass alphas as an array, for example numpy.logspace(2, -4, 50)"
         )
     if top == 0.0:  # nothing to explain: the null model is optimal at any strength
         top = 1.0
