@@ -54,9 +54,15 @@ class SeparablePenalty(BoundPenalty):
 
     def violation(self, w: Array, z: Array) -> Array:
         """Return the distance of ``-z`` to the subdifferential of ``omega_j`` (and of its bounds) at ``w_j``."""
-        slope = z + self.l2 * w  # derivative of all that is smooth
         if not self.bounded:
-            return np.where(w == 0.0, np.maximum(np.abs(slope) - self.l1, 0.0), np.abs(slope + np.sign(w) * self.l1))
+            distance = np.abs(z)
+            distance -= self.l1
+            np.maximum(distance, 0.0, out=distance)
+            used = np.flatnonzero(w)  # few: the others need no more than this
+            kink = np.sign(w[used]) * self.l1[used]
+            distance[used] = np.abs(z[used] + self.l2[used] * w[used] + kink)
+            return distance
+        slope = z + self.l2 * w  # derivative of all that is smooth
         up = slope + np.where(w < 0.0, -self.l1, self.l1)  # right derivative: moving up gains where it is < 0
         down = slope + np.where(w > 0.0, self.l1, -self.l1)  # left derivative: moving down gains where it is > 0
         gain_up = np.where(w < self.upper, -up, 0.0)

@@ -62,7 +62,8 @@ class NormalEquations:
         # A Gram matrix that is centred after it is summed, as that of a sparse X, loses (mean / sd)^2 of its digits.
         curvature = self.G.diagonal()
         self.accurate = not (self.mean**2 > _DROWNED * curvature)[curvature > 0.0].any()
-        self.z0 = design.rmatvec(g)
+        # Without unpenalised columns the null model is the one at zero.
+        self.z0 = design.rmatvec(g) if reference.null.w.any() else reference.gradient.copy()
         self.z0[flat] = 0.0
         self.F0 = 0.5 * float(np.sum(np.divide(g * g, s, out=np.zeros_like(g), where=s > 0.0)))
         self.w = reference.null.w.copy()

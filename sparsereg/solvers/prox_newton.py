@@ -131,9 +131,14 @@ class ProxNewton:
         """
         if self.ahead is None or self.rate == 0.0 or self.known is None:
             return None
-        violations = self.problem.penalty.violation(self.w, self.known[2])
-        worst = float(violations.max(initial=0.0))
-        return Certificate(np.nan, self.rate * worst, worst, violations) if worst > 0.0 else None
+        z = self.known[2]
+        scores = self.ahead.violation(self.w, z)
+        columns = np.flatnonzero(scores)
+        worst = float(self.problem.penalty.take(columns).violation(self.w[columns], z[columns]).max(initial=0.0))
+        if worst == 0.0:
+            return None
+        self.ahead = None
+        return Certificate(np.nan, self.rate * worst, worst, scores)
 
     def _gradient(self) -> tuple[Array, Array, Array]:
         """Polish what is not penalised and return ``g, h, z``, as long as the point stays where it is at no cost."""
