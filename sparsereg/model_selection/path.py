@@ -299,7 +299,9 @@ def regularization_path(
         solutions.append(at)
         if min_gain > 0.0 and len(solutions) > 1 and _gain(solutions) < min_gain:
             break
-    path = Path(model, np.array(visited), solutions, exact and not bent)
+    path = Path(
+        model, np.array(visited), solutions, exact and not bent and all(s.converged for at in solutions for s in at)
+    )
     _warn(path, bent)
     return path if relax is None else relaxed(path, problems, float(relax))
 
@@ -354,8 +356,8 @@ def _warn(path: Path, bent: list[float]) -> None:
     if bent:
         warnings.warn(
             f"the path could not be followed exactly on {len(bent)} stretches, the first ending at alpha={bent[0]:.3g} "
-            "(events that coincide, or a support that is nearly singular): its points are certified, but may be joined "
-            "by more than a straight line",
+            "(events that coincide, a support that is nearly singular, or columns far from zero): its points have their "
+            "certificates, but may be joined by more than a straight line",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -61,7 +61,9 @@ class NormalEquations:
         self.G[flat, :] = self.G[:, flat] = 0.0
         # A Gram matrix that is centred after it is summed, as that of a sparse X, loses (mean / sd)^2 of its digits.
         curvature = self.G.diagonal()
-        self.accurate = not (self.mean**2 > _DROWNED * curvature)[curvature > 0.0].any()
+        drowned = (self.mean**2 > _DROWNED * curvature)[curvature > 0.0].any()
+        # A column that is flat to rounding has no gradient here; so it must be constant indeed.
+        self.accurate = not drowned and bool((np.ptp(design.dense_columns(flat), axis=0) == 0.0).all())
         # Without unpenalised columns the null model is the one at zero.
         self.z0 = design.rmatvec(g) if reference.null.w.any() else reference.gradient.copy()
         self.z0[flat] = 0.0

@@ -103,6 +103,23 @@ def test_a_column_far_from_zero_is_not_left_to_the_gram_matrix_of_all():
         assert oracles.gap(reference, v) <= 1e-7 * oracles.scale(reference)
 
 
+@pytest.mark.parametrize("far", [1e7, 1e9])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_a_column_that_is_flat_to_rounding_is_not_certified_away(far, container):
+    rng = np.random.default_rng(0)
+    t = rng.standard_normal(100)
+    y = t + 0.1 * rng.standard_normal(100)
+    X = container(np.column_stack([t + far, rng.standard_normal((100, 2))]))
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
+        path = regularization_path(Lasso(tol=1e-6), X, y, alphas=5, alpha_min_ratio=0.01)
+    assert path.relative_gaps[-1] > 0.1
+    with pytest.warns(ConvergenceWarning) as caught:
+        path = regularization_path(Lasso(tol=1e-6), X, y, alphas=2, alpha_min_ratio=0.01, exact=True)
+    assert any("did not converge" in str(w.message) for w in caught)
+    assert not path.exact
+    assert path.relative_gaps[-1] > 0.1
+
+
 def test_what_the_forecast_misses_the_full_pass_finds(monkeypatch):
     X, y = data(n=100, p=500)
     problem = Problem.from_data(X, y)
