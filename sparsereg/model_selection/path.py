@@ -356,8 +356,8 @@ def _warn(path: Path, bent: list[float]) -> None:
     if bent:
         warnings.warn(
             f"the path could not be followed exactly on {len(bent)} stretches, the first ending at alpha={bent[0]:.3g} "
-            "(events that coincide, a support that is nearly singular, or columns far from zero): its points have their "
-            "certificates, but may be joined by more than a straight line",
+            "(events that coincide, a support that is nearly singular, or columns far from zero): its points have "
+            "their certificates, but may be joined by more than a straight line",
             ConvergenceWarning,
             stacklevel=3,
         )
