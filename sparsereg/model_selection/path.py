@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsereg.inspection import PathDisplay
 from sparsereg.linear_model.base import SparseLinearModel, coefficients
-from sparsereg.linear_model.validation import check_number
+from sparsereg.linear_model.validation import check_flag, check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.progress import watched
 from sparsereg.model_selection.refit import relaxed
@@ -282,6 +282,7 @@ def regularization_path(
     """
     grid = check_alphas(alphas, alpha_min_ratio)
     check_number("min_gain", min_gain)
+    check_flag("exact", exact)
     if relax is not None:
         check_number("relax", relax, high=1.0)
     model, problems = prepare(estimator, X, y, sample_weight, offset)

@@ -62,13 +62,15 @@ def follow_exactly(
     Raises
     ------
     ValueError
-        If the path is not piecewise linear.
+        If the path is not piecewise linear, or is to end at 0.
     """
     if not piecewise_linear(problem):
         raise ValueError(
             "exact=True needs squared error and an L1 penalty (a fixed ridge from dropout may be added): only then is "
             "the path piecewise linear in alpha"
         )
+    if not alphas[-1] > 0.0:
+        raise ValueError("exact=True needs alphas > 0: the last breakpoints before 0 have no end in floating point")
     path = _ExactPath(problem, float(alphas[0]), tol, max_iter)
     yield ExactPoint(path.alpha, path.certify(path.alpha, path.w).solution, False)
     for target in alphas[1:]:
@@ -138,9 +140,11 @@ class _ExactPath:
             w, z = self.w[columns], self.z[columns]
             record: list[Breakpoint] = []
             descent = self.homotopy.descend(G, columns, w, z, self.alpha, stop, record)
-            end = Breakpoint(descent.alpha, columns, w)
+            kinks = [kink for kink in record if descent.alpha < kink.alpha < self.alpha]
+            if descent.alpha < self.alpha:
+                kinks.append(Breakpoint(descent.alpha, columns, w))
             with np.errstate(over="ignore", invalid="ignore"):  # where the Gram matrix has lost its digits
-                points = [self._certified(kink) for kink in (*record, end) if stop <= kink.alpha < self.alpha]
+                points = [self._certified(kink) for kink in kinks]
                 missing = self._missing(points, columns)
             if len(missing) == 0:
                 break

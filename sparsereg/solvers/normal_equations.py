@@ -63,7 +63,7 @@ class NormalEquations:
         curvature = self.G.diagonal()
         drowned = (self.mean**2 > _DROWNED * curvature)[curvature > 0.0].any()
         # A column that is flat to rounding has no gradient here; so it must be constant indeed.
-        self.accurate = not drowned and bool((np.ptp(design.dense_columns(flat), axis=0) == 0.0).all())
+        self.accurate = not drowned and all(np.ptp(design.dense_columns(flat[[k]])) == 0.0 for k in range(len(flat)))
         # Without unpenalised columns the null model is the one at zero.
         self.z0 = design.rmatvec(g) if reference.null.w.any() else reference.gradient.copy()
         self.z0[flat] = 0.0

@@ -93,8 +93,12 @@ def polish_intercept(problem: Problem, eta: Array, g: Array, h: Array) -> tuple[
     Newton steps, kept inside a bracket that only shrinks; ``g`` and ``h`` are those at ``eta``.
     """
     if problem.loss.quadratic:
-        t = -float(g.sum()) / float(h.sum())
-        return t, g + t * h, h
+        total = float(h.sum())
+        t = -float(g.sum()) / total
+        g = g + t * h
+        # A long shift leaves its rounding in g, which columns far from zero multiply: once more, then it is gone.
+        rest = -float(g.sum()) / total
+        return t + rest, g + rest * h, h
     low, high, t, last, limit = -np.inf, np.inf, 0.0, np.inf, 2.0
     for _ in range(400):
         slope, curvature = float(g.sum()), float(h.sum())

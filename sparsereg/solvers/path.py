@@ -53,6 +53,11 @@ def follow_path(
     ------
     Solution
 
+    Raises
+    ------
+    ValueError
+        If the strengths do not descend.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -61,6 +66,8 @@ def follow_path(
     >>> [len(solution.coef_index) for solution in follow_path(Problem.from_data(X, y), [2.0, 1.0, 0.1])]
     [2, 3, 7]
     """
+    if (np.diff(alphas) >= 0.0).any():
+        raise ValueError(f"alphas must descend; got {np.asarray(alphas)[:5].tolist()}, the first of {len(alphas)}")
     follow = _newton_path if newton_applies(problem) else _fista_path
     return follow(problem, alphas, tol, max_iter)
 
@@ -74,7 +81,7 @@ def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, 
         if run is None:
             run = _first_run(here, tol, len(alphas))
         elif alpha == 0.0:  # nothing is penalised any more: another null model
-            run = ProxNewton(here, Reference.of(here), tol, (run.w, run.b))
+            run = ProxNewton(here, run.reference.renewed(here), tol, (run.w, run.b))
         else:
             stretch = Stretch(homotopy, last, alpha) if homotopy is not None else None
             run.move_to(here, problem.at(max(2.0 * alpha - last, 0.0)).penalty, stretch)
@@ -95,8 +102,10 @@ def _fista_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, m
     reference = start = None
     for alpha in alphas:
         here = problem.at(alpha)
-        if reference is None or alpha == 0.0:
+        if reference is None:
             reference = Reference.of(here)
+        elif alpha == 0.0:
+            reference = reference.renewed(here)
         solution = descend(here, reference, start, tol, 100 * max_iter)
         start = _occupied(problem, solution), solution.intercept
         yield solution

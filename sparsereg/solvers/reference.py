@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Reference:
     def perfect(self) -> bool:
         """Whether the null model leaves nothing to explain, to rounding: a constant target."""
         return self.scale <= self.rounding
+
+    def renewed(self, problem: Problem) -> Reference:
+        """Return the reference at the end of a path, alpha = 0: another null model, but the units of the path."""
+        return replace(Reference.of(problem), scale=self.scale, unit=self.unit, rounding=self.rounding)
 
     @classmethod
     def of(cls, problem: Problem) -> Reference:

@@ -270,6 +270,47 @@ def test_other_paths_are_not_piecewise_linear(estimator):
         regularization_path(estimator, X, y, alphas=[1.0, 0.1], exact=True)
 
 
+def test_an_exact_path_ends_above_zero():
+    X, y = data()
+    with pytest.raises(ValueError, match="exact=True needs alphas > 0"):
+        regularization_path(Lasso(), X, y, alphas=[1.0, 0.0], exact=True)
+
+
+def test_an_exact_path_of_columns_far_from_zero_keeps_its_digits():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 6))
+    y = X @ [1, -1, 0.5, 0, 0, 0.3] + 0.1 * rng.standard_normal(40)
+    X[:, [0, 2]] += 1e6
+    path = regularization_path(Lasso(tol=1e-8), X, y, alphas=5, alpha_min_ratio=0.01, exact=True)
+    assert path.exact
+    assert path.relative_gaps.max() <= 1e-8
+
+
+def test_no_strength_is_there_twice_where_descents_stop_early():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 6))
+    X[:, 1] = X[:, 0] + 1e-7 * rng.standard_normal(30)
+    X[:, 3] = -X[:, 2] + 1e-7 * rng.standard_normal(30)
+    points = list(follow_exactly(Problem.from_data(X, X[:, 0] + X[:, 2] + rng.standard_normal(30)), [0.5, 0.01]))
+    assert (np.diff([p.alpha for p in points]) < 0.0).all()
+    assert all(p.solution.converged for p in points)
+
+
+def test_at_zero_strength_the_units_are_those_of_the_path():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 5))
+    y = X @ [3, 1, 0.5, 0.2, 0] + 0.3 * rng.standard_normal(100)
+    model = SparseRegressor(upper=[np.inf] * 4 + [5.0])
+    path = regularization_path(model, X, y, alphas=[0.01, 0.0])
+    scores = [path.estimator(alpha).score(X, y) for alpha in path.alphas]
+    np.testing.assert_allclose(path.explained, scores, rtol=1e-6)
+
+
+def test_strengths_descend():
+    with pytest.raises(ValueError, match="alphas must descend; got"):
+        follow_path(Problem.from_data(*data()), [0.1, 0.2])
+
+
 def test_several_outputs_have_a_path_each():
     X, y = data()
     with pytest.raises(ValueError, match="exact=True finds the breakpoints of one output; y has 2 columns"):
