@@ -25,9 +25,15 @@ from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import Penalty, get_penalty
 from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, solve
 
-__all__ = ["Data", "SparseLinearModel", "coefficients", "warn_once"]
+__all__ = ["NO_MINIMUM", "Data", "SparseLinearModel", "coefficients", "warn_once"]
 
 Array = np.ndarray
+
+
+NO_MINIMUM = (
+    "there is no finite minimum: without a penalty the weights of some columns can grow for ever and the loss still "
+    "falls (separable classes, or columns that occur only where the target is zero). Add a penalty."
+)
 
 
 class Data(NamedTuple):
@@ -200,10 +206,7 @@ def warn_once(model: Any, solutions: Sequence[Solution]) -> None:
         return
     worst = max(failed, key=lambda s: s.relative_gap if np.isfinite(s.relative_gap) else np.inf)
     if worst.status == "no_finite_minimum":
-        message = (
-            "there is no finite minimum: without a penalty the weights of some columns can grow for ever and the loss "
-            "still falls (separable classes, or columns that occur only where the target is zero). Add a penalty."
-        )
+        message = NO_MINIMUM
     else:
         message = (
             f"not converged ({worst.status}): relative duality gap {worst.relative_gap:.1e} after {worst.n_iter} "

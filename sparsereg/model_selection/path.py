@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsereg.inspection import PathDisplay
-from sparsereg.linear_model.base import SparseLinearModel, coefficients
+from sparsereg.linear_model.base import NO_MINIMUM, SparseLinearModel, coefficients
 from sparsereg.linear_model.validation import check_flag, check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.progress import watched
@@ -362,7 +362,11 @@ def _warn(path: Path, bent: list[float]) -> None:
             ConvergenceWarning,
             stacklevel=3,
         )
-    failed = [k for k, at in enumerate(path._solutions) if not all(s.converged for s in at)]
+    endless = [k for k, at in enumerate(path._solutions) if any(s.status == "no_finite_minimum" for s in at)]
+    if endless:
+        message = f"at {len(endless)} of {len(path)} alphas, the largest {path.alphas[endless[0]]:.3g}, {NO_MINIMUM}"
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+    failed = [k for k, at in enumerate(path._solutions) if k not in endless and not all(s.converged for s in at)]
     if failed:
         gaps = path.relative_gaps.reshape(len(path), -1)[failed]
         warnings.warn(

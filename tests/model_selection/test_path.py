@@ -548,3 +548,9 @@ def test_bad_data_are_named(function):
 def test_paths_are_made_by_the_function():
     assert isinstance(diabetes_path(), Path)
     assert "regularization_path" in Path.__doc__
+
+
+def test_where_there_is_no_finite_minimum_the_warning_says_so():
+    x = np.arange(10.0)[:, None]
+    with pytest.warns(ConvergenceWarning, match=r"at 1 of 2 alphas, the largest 0, there is no finite minimum"):
+        regularization_path(SparseClassifier(), x, x[:, 0] > 4, alphas=[0.1, 0.0])
