@@ -250,7 +250,7 @@ def regularization_path(
         As in ``fit``.
     exact : bool, default=False
         Add every breakpoint between the largest and the smallest strength: in between, coefficients are linear in
-        alpha. Squared error with an L1 penalty only.
+        alpha. Squared error with an L1 penalty only, and strengths > 0.
     relax : float, default=None
         Refit every support without penalty and return the blend with this share, in [0, 1], of the penalised fit: see
         `relax`.

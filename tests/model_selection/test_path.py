@@ -554,3 +554,11 @@ def test_where_there_is_no_finite_minimum_the_warning_says_so():
     x = np.arange(10.0)[:, None]
     with pytest.warns(ConvergenceWarning, match=r"at 1 of 2 alphas, the largest 0, there is no finite minimum"):
         regularization_path(SparseClassifier(), x, x[:, 0] > 4, alphas=[0.1, 0.0])
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_array])
+def test_a_matrix_without_data_has_null_models_only(container):
+    path = regularization_path(Lasso(), container(np.zeros((len(y), 3))), y, alphas=4)
+    assert path.n_nonzero.tolist() == [0] * 4
+    np.testing.assert_allclose(path.intercepts, y.mean())
+    assert alpha_max(Lasso(), container(np.zeros((len(y), 3))), y) == 0.0
