@@ -153,10 +153,13 @@ class LogLoss(Loss):
 
     def gradient_hessian(self, y: Array, eta: Array) -> tuple[Array, Array]:
         """Return ``p - y`` and ``p (1 - p)``, ``p = 1 / (1 + exp(-eta))``."""
-        p = expit(eta)
-        # y - p for y = 1 is expit(-eta): exact where p rounds to 1.
-        g = np.where(y == 1.0, -expit(-eta), p - y)
-        return g, p * expit(-eta)
+        # One exponential for both classes, each to all its digits; scipy's expit, twice, takes four times as long.
+        t = np.exp(-np.abs(eta))
+        near = 1.0 / (1.0 + t)  # the probability of the class on the side of eta
+        far = t * near
+        up = eta > 0.0
+        p, q = np.where(up, near, far), np.where(up, far, near)
+        return np.where(y == 1.0, -q, p - y), near * far
 
     def infimum(self, y: Array) -> Array:
         """Return the entropy of ``y``, zero for labels."""

@@ -19,13 +19,26 @@ SD = np.array([1, 0.5, 3, 2, 1, 0.1, 1, 1, 4])
 ALPHA = 0.6
 
 
+GIVEN = {"factor": FACTOR, "lower": LOWER, "upper": UPPER, "scale": SD}
+
+
 def bound(name, **changes):
-    arguments = {"factor": FACTOR, "lower": LOWER, "upper": UPPER, "scale": SD, **changes}
-    return SPECS[name].bind(ALPHA, len(FACTOR), **arguments)
+    return SPECS[name].bind(ALPHA, len(FACTOR), **{**GIVEN, **changes})
 
 
 def as_oracle(penalty):
     return oracles.Penalty(penalty.l1, penalty.l2, penalty.lower, penalty.upper)
+
+
+@every_spec
+@pytest.mark.parametrize("changes", [{}, {"factor": None, "lower": None, "upper": None, "scale": None}])
+def test_strength_times_a_factor(name, changes):
+    once = bound(name, **changes)
+    other, direct = once.times(2.5), SPECS[name].bind(2.5 * ALPHA, len(FACTOR), **{**GIVEN, **changes})
+    for field in ("l1", "l2", "lower", "upper", "unpenalised"):
+        np.testing.assert_allclose(getattr(other, field), getattr(direct, field), rtol=1e-15)
+    for fact in ("bounded", "excluded", "ridged", "costless", "smooth", "norm", "kinked"):
+        np.testing.assert_array_equal(getattr(other, fact), getattr(direct, fact))
 
 
 def points(seed=0, n_rows=200, size=3.0):

@@ -79,6 +79,13 @@ class BoundPenalty:
         """Return this penalty plus ``sum_j ridge_j w_j^2 / 2``, a ridge that does not move with alpha."""
         raise NotImplementedError(f"{type(self).__name__} cannot carry a fixed ridge: dropout is not offered with it")
 
+    def times(self, factor: float) -> BoundPenalty | None:
+        """Return the penalty at `factor` > 0 times the strength, None where it is not linear in it.
+
+        To bind it again costs a path more, and is done where this says None.
+        """
+        return None
+
     unpenalised: Array | None = None
     """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: none."""
 

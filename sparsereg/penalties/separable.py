@@ -45,7 +45,8 @@ class SeparablePenalty(BoundPenalty):
         """Return ``Omega(w)``, inf where a bound is broken."""
         if self.bounded and ((w < self.lower).any() or (w > self.upper).any()):
             return np.inf
-        return float(np.abs(w) @ self.l1 + 0.5 * ((w * w) @ self.l2))
+        cost = float(np.abs(w) @ self.l1)
+        return cost + 0.5 * float((w * w) @ self.l2) if self.ridged else cost
 
     def prox(self, v: Array, step: float | Array) -> Array:
         """Return ``clip(soft(v, step l1) / (1 + step l2), lower, upper)``."""
@@ -58,7 +59,7 @@ class SeparablePenalty(BoundPenalty):
             distance = np.abs(z)
             distance -= self.l1
             np.maximum(distance, 0.0, out=distance)
-            used = np.flatnonzero(w)  # few: the others need no more than this
+            used = np.flatnonzero(w != 0.0)  # few: the others need no more than this
             kink = np.sign(w[used]) * self.l1[used]
             distance[used] = np.abs(z[used] + self.l2[used] * w[used] + kink)
             return distance
@@ -121,6 +122,13 @@ class SeparablePenalty(BoundPenalty):
         """Return the penalty with ``l2 + ridge``: kernels and certificates need not know where a ridge came from."""
         return replace(self, l2=self.l2 + ridge)
 
+    def times(self, factor: float) -> SeparablePenalty:
+        """Return the penalty with its costs multiplied; which weights have bounds or costs does not change."""
+        other = replace(self, l1=factor * self.l1, l2=factor * self.l2 if self.ridged else self.l2)
+        for name in ("bounded", "excluded", "ridged", "costless", "smooth"):
+            other.__dict__[name] = getattr(self, name)
+        return other
+
     @cached_property
     def bounded(self) -> bool:
         """Whether any weight has a finite bound."""
@@ -134,7 +142,12 @@ class SeparablePenalty(BoundPenalty):
     @cached_property
     def norm(self) -> bool:
         """Whether it is a weighted L1 norm and nothing else, as nearly always."""
-        return not self.bounded and not self.l2.any() and bool((self.l1 > 0.0).all())
+        return not self.bounded and not self.ridged and bool((self.l1 > 0.0).all())
+
+    @cached_property
+    def ridged(self) -> bool:
+        """Whether any weight has a square in its cost."""
+        return bool(self.l2.any())
 
     @cached_property
     def costless(self) -> Array | None:

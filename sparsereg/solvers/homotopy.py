@@ -241,7 +241,7 @@ class Homotopy:
     def _image(self) -> Array:
         """Return ``G w``."""
         w = self._set.w
-        support = np.flatnonzero(w).astype(np.intc)
+        support = np.flatnonzero(w != 0.0).astype(np.intc)
         image = np.zeros(len(w))
         if len(support):
             self._loop.times(support, w[support], image)
@@ -291,7 +291,7 @@ class Homotopy:
         if record and record[-1].alpha <= alpha:
             return
         v = self._weights()
-        support = np.flatnonzero(v)
+        support = np.flatnonzero(v != 0.0)
         record.append(Breakpoint(alpha, self._numbers[support], v[support]))
 
     def _settle(self, alpha: float) -> bool:

@@ -77,7 +77,7 @@ class Journal:
             cert.objective,
             cert.gap,
             cert.violation,
-            int(np.count_nonzero(w)),
+            int(np.count_nonzero(w != 0.0)),
             self._set,
             self._epochs,
             self._step,
@@ -115,7 +115,7 @@ class Journal:
         """Freeze the result."""
         if has_no_minimum(self.problem, w, b):
             status, cert = "no_finite_minimum", cert._replace(gap=np.nan)
-        used = np.flatnonzero(w)
+        used = np.flatnonzero(w != 0.0)
         design, scale = self.problem.design, self.reference.scale
         missing = cert.objective - self.problem.penalty.value(w) - self.problem.infimum
         return Solution(

@@ -77,7 +77,7 @@ class NormalEquations:
         return self.b0 - float(self.mean @ self.w)
 
     def _evaluate(self) -> None:
-        used = np.flatnonzero(self.w)
+        used = np.flatnonzero(self.w != 0.0)
         Gw = self.w[used] @ self.G[used]
         self.z = self.z0 + Gw
         self.F = max(self.F0 + float((self.z0 + 0.5 * Gw) @ self.w), 0.0)

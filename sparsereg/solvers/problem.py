@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,10 +119,8 @@ class Problem:
         ridge = _dropout_ridge(design, weights, loss, dropout) if dropout else None
         spec = get_penalty(penalty) if penalty is None or isinstance(penalty, str) else penalty
 
-        def penalty_at(alpha: float) -> BoundPenalty:
-            if not 0.0 <= alpha < np.inf:
-                raise ValueError(f"alpha must be >= 0 and finite; got {alpha!r}")
-            bound = spec.bind(
+        def bind(alpha: float) -> BoundPenalty:
+            return spec.bind(
                 alpha,
                 design.n_features,
                 feature_names=feature_names,
@@ -132,15 +130,34 @@ class Problem:
                 lower=lower,
                 upper=upper,
             )
+
+        at_one = cache(lambda: bind(1.0))
+
+        def penalty_at(alpha: float) -> BoundPenalty:
+            _check_alpha(alpha)
+            one = at_one()
+            # A penalty of one's own need not be a BoundPenalty.
+            bound = one.times(alpha) if alpha > 0.0 and isinstance(one, BoundPenalty) else None
+            if bound is None:
+                bound = bind(alpha)
             return bound if ridge is None else bound.plus_ridge(ridge)
 
-        return cls(design, y, weights, offset, loss, penalty_at(alpha), fit_intercept, penalty_at)
+        _check_alpha(alpha)
+        bound = bind(alpha) if ridge is None else bind(alpha).plus_ridge(ridge)
+        return cls(design, y, weights, offset, loss, bound, fit_intercept, penalty_at)
 
     def at(self, alpha: float) -> Problem:
         """Return the same problem at another strength."""
         if self.penalty_at is None:
             raise ValueError("this problem knows its penalty at one strength only: build it with Problem.from_data")
-        return replace(self, penalty=self.penalty_at(alpha))
+        return self.under(self.penalty_at(alpha))
+
+    def under(self, penalty: BoundPenalty) -> Problem:
+        """Return the same problem under another penalty, which may be that of some of the columns."""
+        other = replace(self, penalty=penalty)
+        for name in ("infimum", "_heard"):  # no penalty changes them
+            other.__dict__[name] = getattr(self, name)
+        return other
 
     def eta(self, w: Array, b: float) -> Array:
         """Return the linear predictor ``o + b + X w``."""
@@ -279,6 +296,11 @@ class Solution:
     def converged(self) -> bool:
         """Whether the tolerance was reached."""
         return self.status in ("converged", "stationary")
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0.0 <= alpha < np.inf:
+        raise ValueError(f"alpha must be >= 0 and finite; got {alpha!r}")
 
 
 def _per_sample(name: str, values: Any, n: int) -> Array:

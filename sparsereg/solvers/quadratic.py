@@ -107,7 +107,7 @@ class QuadraticModel:
         else:
             new, epochs, mean = self._descend(columns, w, g, h, sum_h, z, tol)
         d = new - w
-        moved = np.flatnonzero(d)
+        moved = np.flatnonzero(d != 0.0)
         delta_eta = design.times(columns[moved], d[moved])
         delta_b = -float(mean @ d) if problem.fit_intercept else 0.0
         return Step(columns, new, d, delta_eta, delta_b, epochs)

@@ -31,7 +31,7 @@ def working_set(violations: Array, keep: Array, size: int) -> Array:
     room = size - len(keep)
     if room <= 0:
         return keep
-    candidates = np.flatnonzero(score)
+    candidates = np.flatnonzero(score > 0.0)
     if len(candidates) > room:
         candidates = candidates[np.argpartition(-score[candidates], room - 1)[:room]]
         candidates.sort()
