@@ -23,6 +23,7 @@ from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch, use_gram
 from sparsereg.solvers.recession import has_no_minimum, separates
 from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.screening import Screen
 from sparsereg.solvers.working_set import working_set
 
 __all__ = ["ProxNewton", "prox_newton"]
@@ -57,6 +58,8 @@ class ProxNewton:
 
     ahead: BoundPenalty | None
     stretch: Stretch | None
+    screen: Screen | None = None
+    limit: Array
 
     def __init__(self, problem: Problem, reference: Reference, tol: float, start: tuple[Array, float] | None = None):
         self.reference, self.tol = reference, tol
@@ -78,6 +81,11 @@ class ProxNewton:
         """
         self._begin(problem)
         self.ahead, self.finest, self.stretch = ahead, _FINEST_AHEAD, stretch
+        if self.screen is not None:
+            # Of the columns below, none will be wanted at the next strength, which is about as far ahead again.
+            further = ahead.kernel_arguments()
+            assert further is not None
+            self.limit = np.minimum(2.0 * further.l1 - problem.coordinates.l1, self.limit)
 
     def _begin(self, problem: Problem) -> None:
         m = problem.design.shape[1]
@@ -85,6 +93,9 @@ class ProxNewton:
         self.free = unpenalised_columns(problem)
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
+        costs = problem.coordinates.l1
+        self.kinkless = self.movable[costs[self.movable] == 0.0] if not costs.all() else np.empty(0, dtype=np.int64)
+        self.limit = 0.9 * costs
         self.everything = problem.penalty.smooth or _at_once(problem, m)
         self.distance = 1.0  # to the optimum: violation in units of the null gradient
         self.inner = 0.3  # the part of the violation that sub-problems leave
@@ -102,7 +113,7 @@ class ProxNewton:
             if foreseen is not None:
                 cert, foreseen = foreseen, None
             else:
-                cert = certificate(problem, self.w, self.eta, g, z, self.reference.polished)
+                cert = self._certificate(g, z)
                 status = journal.note(cert, self.w, self.b)
                 if status or separates(problem, self.w, self.b):
                     break
@@ -132,8 +143,8 @@ class ProxNewton:
         if self.ahead is None or self.rate == 0.0 or self.known is None:
             return None
         z = self.known[2]
-        scores = self.ahead.violation(self.w, z)
-        columns = np.flatnonzero(scores)
+        scores = self._violations(self.ahead, z)
+        columns = np.flatnonzero(scores > 0.0)
         worst = float(self.problem.penalty.take(columns).violation(self.w[columns], z[columns]).max(initial=0.0))
         if worst == 0.0:
             return None
@@ -144,8 +155,34 @@ class ProxNewton:
         """Polish what is not penalised and return ``g, h, z``, as long as the point stays where it is at no cost."""
         if self.known is None:
             self.w, self.b, self.eta, g, h = polish(self.problem, self.w, self.b, self.eta, self.free)
-            self.known = g, h, self.problem.design.rmatvec(g)
+            screen, design = self.screen, self.problem.design
+            self.known = g, h, design.rmatvec(g) if screen is None else screen.gradient(g, self.limit, self.w)
         return self.known
+
+    def _certificate(self, g: Array, z: Array) -> Certificate:
+        """Certify the point, by the columns that the screen lets through."""
+        near, polished = self._near, self.reference.polished
+        if near is None:
+            return certificate(self.problem, self.w, self.eta, g, z, polished)
+        problem = self.problem.under(self.problem.penalty.take(near))
+        polished = None if polished is None else polished[near]
+        cert = certificate(problem, self.w[near], self.eta, g, z[near], polished)
+        return cert._replace(violations=self._spread(cert.violations))
+
+    def _violations(self, penalty: BoundPenalty, z: Array) -> Array:
+        near = self._near
+        if near is None:
+            return penalty.violation(self.w, z)
+        return self._spread(penalty.take(near).violation(self.w[near], z[near]))
+
+    def _spread(self, values: Array) -> Array:
+        spread = np.zeros(len(self.w))
+        spread[self._near] = values
+        return spread
+
+    @property
+    def _near(self) -> Array | None:
+        return None if self.screen is None else self.screen.near
 
     def _working_set(self, cert: Certificate, z: Array) -> Array:
         """Return the next working set; with a cached Gram matrix it only grows."""
@@ -153,8 +190,9 @@ class ProxNewton:
         m = problem.design.shape[1]
         if self.everything:
             return self.movable
-        kinkless = self.movable[problem.coordinates.l1[self.movable] == 0.0]
-        support = np.union1d(np.flatnonzero(self.w), kinkless)
+        support = np.flatnonzero(self.w != 0.0)
+        if len(self.kinkless):
+            support = np.union1d(support, self.kinkless)
         keep = support
         if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep), len(self.keep)):
             outside = np.ones(m, dtype=bool)
@@ -163,7 +201,7 @@ class ProxNewton:
         room = max(_FIRST_SET, len(support), 2 * len(support) - len(keep))
         scores = cert.violations
         if self.ahead is not None:
-            scores, self.ahead = self.ahead.violation(self.w, z), None
+            scores, self.ahead = self._violations(self.ahead, z), None
         columns = working_set(scores, keep, len(keep) + room)
         self.keep = columns
         return columns

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from sparsereg import Lasso, SelectNonzero, SparseRegressor
 from sparsereg.solvers import as_design
+from sparsereg.solvers.design import DenseDesign
 
 N, P = 23, 9
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "dia", "bsr"]
@@ -250,6 +251,16 @@ def test_products(design, X):
         np.testing.assert_allclose(design.times(columns, part), X[:, columns] @ part, atol=1e-13)
         np.testing.assert_allclose(design.dot(columns, v), X[:, columns].T @ v, atol=1e-13)
         np.testing.assert_array_equal(design.dense_columns(columns), X[:, columns])
+
+
+@pytest.mark.parametrize(("design", "X"), DESIGNS)
+@pytest.mark.parametrize("centre", [True, False])
+def test_norms(design, X, centre):
+    norms = design.norms(centre)
+    if isinstance(design, DenseDesign) and not design.X.flags.f_contiguous:
+        assert norms is None
+    else:
+        np.testing.assert_allclose(norms, np.linalg.norm(X - centre * X.mean(0), axis=0), rtol=1e-7, atol=1e-13)
 
 
 @pytest.mark.parametrize(("design", "X"), DESIGNS)

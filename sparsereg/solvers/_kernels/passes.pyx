@@ -46,6 +46,56 @@ def columns_dot(
                 out[k] = column_dot(&data[start], &rows[start], starts[j + 1] - start, False, &v[0])
 
 
+def dense_columns_dot(const floating[::1, :] X, const long long[::1] columns, const double[::1] v, double[::1] out):
+    """out = X[:, columns]' v for a dense X whose columns lie in one piece"""
+    cdef Py_ssize_t k
+    cdef const int* no_rows = NULL
+    with nogil:
+        for k in range(columns.shape[0]):
+            out[k] = column_dot(&X[0, columns[k]], no_rows, X.shape[0], True, &v[0])
+
+
+def dense_columns_times(
+    const floating[::1, :] X, const long long[::1] columns, const double[::1] coef, double[::1] out
+):
+    """out += X[:, columns] coef for a dense X whose columns lie in one piece"""
+    cdef Py_ssize_t k
+    cdef const int* no_rows = NULL
+    with nogil:
+        for k in range(columns.shape[0]):
+            column_axpy(coef[k], &X[0, columns[k]], no_rows, X.shape[0], True, NULL, &out[0])
+
+
+def dense_sums(const floating[::1, :] X, double[::1] sums, double[::1] squares):
+    """Sums and sums of squares of the columns of a dense X whose columns lie in one piece"""
+    cdef Py_ssize_t i, j
+    cdef double total, square
+    with nogil:
+        for j in range(X.shape[1]):
+            total = 0.0
+            square = 0.0
+            for i in range(X.shape[0]):
+                total += X[i, j]
+                square += <double> X[i, j] * X[i, j]
+            sums[j] = total
+            squares[j] = square
+
+
+def column_sums(const floating[::1] data, const long long[::1] starts, double[::1] sums, double[::1] squares):
+    """Sums and sums of squares of compressed columns"""
+    cdef Py_ssize_t i, j
+    cdef double total, square
+    with nogil:
+        for j in range(sums.shape[0]):
+            total = 0.0
+            square = 0.0
+            for i in range(starts[j], starts[j + 1]):
+                total += data[i]
+                square += <double> data[i] * data[i]
+            sums[j] = total
+            squares[j] = square
+
+
 def column_moments(
     const floating[::1] data,
     const int[::1] rows,
