@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from sparsereg.linear_model.kept import take_columns
-from sparsereg.linear_model.validation import all_or_nothing, check_matrix, check_number
+from sparsereg.linear_model.validation import all_or_nothing, check_input_features, check_matrix, check_number
 from sparsereg.solvers.design import check_sparse
 
 __all__ = ["SelectNonzero"]
@@ -174,19 +174,9 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the kept features: as given, as seen in fit, or ``x7`` for feature 7."""
         check_is_fitted(self)
-        seen = getattr(self, "feature_names_in_", None)
-        if input_features is not None:
-            names = np.asarray(input_features, dtype=object)
-            if len(names) != self.n_features_in_:
-                raise ValueError(
-                    f"input_features should have length equal to number of features ({self.n_features_in_}), "
-                    f"got {len(names)}"
-                )
-            if seen is not None and not np.array_equal(names, seen):
-                raise ValueError("input_features is not equal to feature_names_in_")
+        names = check_input_features(self, input_features)
+        if names is not None:
             return names[self.kept_]
-        if seen is not None:
-            return np.asarray(seen, dtype=object)[self.kept_]
         return np.array([f"x{j}" for j in self.kept_], dtype=object)
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -17,7 +17,9 @@ from sparsereg.solvers.design import check_sparse
 
 __all__ = [
     "all_or_nothing",
+    "check_choice",
     "check_flag",
+    "check_input_features",
     "check_matrix",
     "check_number",
     "check_offset",
@@ -70,6 +72,28 @@ def check_flag(name: str, value: Any) -> None:
     """Require True or False."""
     if not isinstance(value, bool | np.bool_) and value not in (0, 1):
         raise TypeError(f"{name} must be True or False; got {value!r}")
+
+
+def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Require one of some words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+
+
+def check_input_features(estimator: BaseEstimator, input_features: Any) -> Array | None:
+    """Return the names of a transformer's input columns: as given, else as seen in fit, None if they have none."""
+    seen = getattr(estimator, "feature_names_in_", None)
+    if input_features is None:
+        return None if seen is None else np.asarray(seen, dtype=object)
+    names = np.asarray(input_features, dtype=object)
+    if len(names) != estimator.n_features_in_:
+        raise ValueError(
+            f"input_features should have length equal to number of features ({estimator.n_features_in_}), "
+            f"got {len(names)}"
+        )
+    if seen is not None and not np.array_equal(names, seen):
+        raise ValueError("input_features is not equal to feature_names_in_")
+    return names
 
 
 def check_targets_like(y: Any, predicted: Array) -> Array:
