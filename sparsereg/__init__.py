@@ -13,12 +13,14 @@ from sparsereg.model_selection import information_criterion as information_crite
 from sparsereg.model_selection import one_standard_error as one_standard_error
 from sparsereg.model_selection import regularization_path as regularization_path
 from sparsereg.model_selection import relax as relax
+from sparsereg.preprocessing import FeatureCross as FeatureCross
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "FeatureCross",
     "Lasso",
     "LassoCV",
     "PathSearchCV",
