@@ -15,7 +15,7 @@ A v, with z = A'g.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, xlogy
@@ -201,6 +201,54 @@ class Penalty:
         high = np.where(v >= self.upper, np.inf, high)
         outside = (v < self.lower) | (v > self.upper)
         return np.where(outside, np.inf, np.maximum(0, np.maximum(low + z, -z - high)))
+
+
+@dataclass(frozen=True)
+class Concave:
+    """MCP or SCAD by their integrals and slopes as printed in the papers; `threshold` lambda_j."""
+
+    name: str
+    gamma: float
+    threshold: np.ndarray
+    l2: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def cost(self, v):
+        t, lam, gamma = np.abs(v), self.threshold, self.gamma
+        if self.name == "mcp":  # Zhang (2010), equation 2.1
+            return np.where(t <= gamma * lam, lam * t - t**2 / (2 * gamma), gamma * lam**2 / 2)
+        middle = (2 * gamma * lam * t - t**2 - lam**2) / (2 * (gamma - 1))  # Fan and Li (2001), equation 2.8
+        return np.where(t <= lam, lam * t, np.where(t <= gamma * lam, middle, lam**2 * (gamma + 1) / 2))
+
+    def slope(self, v):
+        t, lam, gamma = np.abs(v), self.threshold, self.gamma
+        if self.name == "mcp":
+            return np.maximum(lam - t / gamma, 0)
+        return np.where(t <= lam, lam, np.maximum(gamma * lam - t, 0) / (gamma - 1))
+
+    def value(self, v):
+        inside = (self.lower <= v) & (v <= self.upper)
+        return np.where(inside, self.cost(v) + self.l2 / 2 * v**2, np.inf)
+
+    def violation(self, v, z):
+        """Distance of -z to the subdifferential: near v the penalty has the slopes of a weighted L1."""
+        return Penalty(self.slope(v), self.l2, self.lower, self.upper).violation(v, z)
+
+
+def concave_reference(problem, name, gamma):
+    """A problem that was written out with penalty "l1", its penalty made concave: lambda_j = l1_j, in units of v."""
+    p = problem.penalty
+    return replace(problem, penalty=Concave(name, gamma, p.l1, p.l2, p.lower, p.upper))
+
+
+def concave_threshold(name, u, lam, gamma):
+    """argmin over x of 1/2 (x - u)^2 + penalty(x), which is the fit to an orthonormal design: firm, or Fan and Li's."""
+    size = np.abs(u)
+    if name == "mcp":
+        return np.where(size <= gamma * lam, soft_threshold(u, lam) / (1 - 1 / gamma), u)
+    middle = ((gamma - 1) * u - np.sign(u) * gamma * lam) / (gamma - 2)
+    return np.where(size <= 2 * lam, soft_threshold(u, lam), np.where(size <= gamma * lam, middle, u))
 
 
 def soft_threshold(u, threshold):

@@ -60,7 +60,17 @@ PUBLIC = {
     "sparsereg.losses": {
         *("Loss", "SquaredError", "LogLoss", "Poisson", "Gamma", "Tweedie", "Huber", "SquaredHinge", "get_loss"),
     },
-    "sparsereg.penalties": {"Penalty", "BoundPenalty", "L1", "L2", "ElasticNet", "NoPenalty", "get_penalty"},
+    "sparsereg.penalties": {
+        "Penalty",
+        "BoundPenalty",
+        "L1",
+        "L2",
+        "ElasticNet",
+        "NoPenalty",
+        "MCP",
+        "SCAD",
+        "get_penalty",
+    },
     "sparsereg.solvers": {"Problem", "Solution", "Design", "as_design", "certificate", "fista", "prox_newton", "solve"},
     "sparsereg.datasets": {"load_docstrings"},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,14 +25,15 @@ from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import Penalty, get_penalty
 from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, solve
 
-__all__ = ["NO_MINIMUM", "Data", "SparseLinearModel", "coefficients", "warn_once"]
+__all__ = ["NO_MINIMUM", "Data", "SparseLinearModel", "coefficients", "how_exact", "warn_once"]
 
 Array = np.ndarray
 
 
 NO_MINIMUM = (
-    "there is no finite minimum: without a penalty the weights of some columns can grow for ever and the loss still "
-    "falls (separable classes, or columns that occur only where the target is zero). Add a penalty."
+    "there is no finite minimum: without a penalty, or where a concave one is flat, the weights of some columns can "
+    "grow for ever and the loss still falls (separable classes, or columns that occur only where the target is zero). "
+    "Add a penalty; to a concave one bounds, or a larger alpha."
 )
 
 
@@ -199,6 +200,15 @@ def _print_line(progress: Progress) -> None:
     )
 
 
+def how_exact(solutions: Iterable[Solution]) -> str:
+    """Return the largest gap in words; where none exists, as with concave penalties, the largest violation."""
+    solutions = list(solutions)
+    gaps = [s.relative_gap for s in solutions if not np.isnan(s.relative_gap)]
+    if gaps:
+        return f"relative duality gap {max(gaps):.1e}"
+    return f"violation of the optimality conditions {max(s.violation for s in solutions):.1e}"
+
+
 def warn_once(model: Any, solutions: Sequence[Solution]) -> None:
     """Warn about the worst output that did not converge."""
     failed = [s for s in solutions if not s.converged]
@@ -209,7 +219,7 @@ def warn_once(model: Any, solutions: Sequence[Solution]) -> None:
         message = NO_MINIMUM
     else:
         message = (
-            f"not converged ({worst.status}): relative duality gap {worst.relative_gap:.1e} after {worst.n_iter} "
+            f"not converged ({worst.status}): {how_exact(failed)} after {worst.n_iter} "
             f"iterations, tol={model.tol:g} asked for. Increase max_iter (now {model.max_iter}), increase tol, bring "
             "the columns to a similar scale (standardize=True or a scaler) or increase alpha."
         )

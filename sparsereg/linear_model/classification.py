@@ -41,7 +41,7 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
     loss : str or Loss, default="log_loss"
         ``"log_loss"`` (logistic regression), ``"squared_hinge"``, or an object from `sparsereg.losses`.
     penalty : str, Penalty or None, default="l1"
-        ``"l1"``, ``"l2"``, ``"elasticnet"``, None, or an object from `sparsereg.penalties`.
+        ``"l1"``, ``"l2"``, ``"elasticnet"``, ``"mcp"``, ``"scad"``, None, or an object from `sparsereg.penalties`.
     alpha : float, default=0.01
         Strength of the penalty, >= 0. In terms of scikit-learn's ``LogisticRegression``: ``C = 1 / (alpha sum_i s_i)``.
     class_weight : dict, "balanced" or None, default=None

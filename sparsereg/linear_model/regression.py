@@ -129,8 +129,8 @@ class SparseRegressor(_Regressor):
         ``"squared_error"``, ``"poisson"``, ``"gamma"``, ``"tweedie"``, ``"huber"``, or an object from
         `sparsereg.losses` such as ``Tweedie(power=1.7)``.
     penalty : str, Penalty or None, default="l1"
-        ``"l1"``, ``"l2"``, ``"elasticnet"``, None, or an object from `sparsereg.penalties` such as
-        ``ElasticNet(l1_ratio=0.9)``.
+        ``"l1"``, ``"l2"``, ``"elasticnet"``, ``"mcp"``, ``"scad"``, None, or an object from `sparsereg.penalties` such
+        as ``ElasticNet(l1_ratio=0.9)``.
     alpha : float, default=1.0
         Strength of the penalty, >= 0, in scikit-learn's scaling of `Lasso` for every loss.
     fit_intercept : bool, default=True

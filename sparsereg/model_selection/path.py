@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsereg.inspection import PathDisplay
-from sparsereg.linear_model.base import NO_MINIMUM, SparseLinearModel, coefficients
+from sparsereg.linear_model.base import NO_MINIMUM, SparseLinearModel, coefficients, how_exact
 from sparsereg.linear_model.validation import check_flag, check_number
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.progress import watched
@@ -88,9 +88,8 @@ class Path:
         return len(self.alphas)
 
     def __repr__(self) -> str:
-        proof = (
-            f"largest relative gap {self.relative_gaps.max():.1e}" if self.relax is None else f"relax={self.relax:g}"
-        )
+        worst = how_exact(s for at in self._solutions for s in at)
+        proof = f"largest {worst}" if self.relax is None else f"relax={self.relax:g}"
         return (
             f"<Path of {type(self._model).__name__}: {len(self)} alphas from {self.alphas[0]:.3g} to "
             f"{self.alphas[-1]:.3g}, {self.n_nonzero.min()} to {self.n_nonzero.max()} of {self.coefs[0].shape[1]} "
@@ -368,10 +367,10 @@ def _warn(path: Path, bent: list[float]) -> None:
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
     failed = [k for k, at in enumerate(path._solutions) if k not in endless and not all(s.converged for s in at)]
     if failed:
-        gaps = path.relative_gaps.reshape(len(path), -1)[failed]
+        worst = how_exact(s for k in failed for s in path._solutions[k] if not s.converged)
         warnings.warn(
-            f"{len(failed)} of {len(path)} alphas did not converge, the largest {path.alphas[failed[0]]:.3g}: relative "
-            f"duality gaps up to {gaps.max():.1e}, tol={path._model.tol:g} asked for. Increase max_iter, increase tol, "
+            f"{len(failed)} of {len(path)} alphas did not converge, the largest {path.alphas[failed[0]]:.3g}: largest "
+            f"{worst}, tol={path._model.tol:g} asked for. Increase max_iter, increase tol, "
             "bring the columns to a similar scale (standardize=True or a scaler) or end the path earlier.",
             ConvergenceWarning,
             stacklevel=3,

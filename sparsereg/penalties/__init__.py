@@ -1,6 +1,6 @@
 r"""Penalties: what a weight costs.
 
-A penalty comes in two shapes. The *spec* (`L1`, `L2`, `ElasticNet`, `NoPenalty`) is what a user writes: parameters
+A penalty comes in two shapes. The *spec* (`L1`, `ElasticNet`, `MCP`, ...) is what a user writes: parameters
 only, so that ``get_params``, ``clone`` and grid searches work. `Penalty.bind` meets it with the strength ``alpha`` and
 the columns at hand and returns a `BoundPenalty`: frozen arrays, ``alpha`` inside, one entry per occupied column.
 
@@ -13,6 +13,9 @@ from __future__ import annotations
 from sparsereg.penalties.base import BoundPenalty as BoundPenalty
 from sparsereg.penalties.base import Coordinates as Coordinates
 from sparsereg.penalties.base import Penalty as Penalty
+from sparsereg.penalties.concave import MCP as MCP
+from sparsereg.penalties.concave import SCAD as SCAD
+from sparsereg.penalties.concave import ConcavePenalty as ConcavePenalty
 from sparsereg.penalties.separable import L1 as L1
 from sparsereg.penalties.separable import L2 as L2
 from sparsereg.penalties.separable import ElasticNet as ElasticNet
@@ -22,7 +25,10 @@ from sparsereg.penalties.separable import SeparablePenalty as SeparablePenalty
 __all__ = [
     "L1",
     "L2",
+    "MCP",
+    "SCAD",
     "BoundPenalty",
+    "ConcavePenalty",
     "Coordinates",
     "ElasticNet",
     "NoPenalty",
@@ -31,7 +37,14 @@ __all__ = [
     "get_penalty",
 ]
 
-_BY_NAME: dict[str | None, type[Penalty]] = {"l1": L1, "l2": L2, "elasticnet": ElasticNet, None: NoPenalty}
+_BY_NAME: dict[str | None, type[Penalty]] = {
+    "l1": L1,
+    "l2": L2,
+    "elasticnet": ElasticNet,
+    "mcp": MCP,
+    "scad": SCAD,
+    None: NoPenalty,
+}
 
 
 def get_penalty(penalty: str | Penalty | None) -> Penalty:
@@ -40,7 +53,7 @@ def get_penalty(penalty: str | Penalty | None) -> Penalty:
     Parameters
     ----------
     penalty : str, Penalty or None
-        ``"l1"``, ``"l2"``, ``"elasticnet"``, None for no penalty; an object stands for itself.
+        ``"l1"``, ``"l2"``, ``"elasticnet"``, ``"mcp"``, ``"scad"``, None for no penalty; an object stands for itself.
 
     Returns
     -------

@@ -75,7 +75,8 @@ def descend(
         if ((v - new) @ (new - w)) + (b_v - b_new) * (b_new - b) > 0.0:
             momentum = 1.0
         following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum * momentum))
-        beta = (momentum - 1.0) / following
+        # Momentum needs convexity; without it each step brings the objective down, and what it ends at is stationary.
+        beta = (momentum - 1.0) / following if problem.penalty.convex else 0.0
         v, b_v, eta_v = new + beta * (new - w), b_new + beta * (b_new - b), eta_new + beta * (eta_new - eta)
         w, b, eta, momentum = new, b_new, eta_new, following
     journal.n_epochs = iteration

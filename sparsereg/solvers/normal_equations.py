@@ -35,7 +35,7 @@ def normal_equations_pay(problem: Problem, n_strengths: int) -> bool:
     than columns are left to working sets: there the matrix is larger than X.
     """
     n, m = problem.design.shape
-    if not problem.loss.quadratic or not 0 < m <= min(n, _MAX_COLUMNS):
+    if not (problem.loss.quadratic and problem.penalty.convex) or not 0 < m <= min(n, _MAX_COLUMNS):
         return False
     return problem.design.gram_cost(m) <= 2.0 * problem.design.entries(m) * n_strengths
 

@@ -188,10 +188,14 @@ class Problem:
         heard = self.weights > 0.0
         return None if heard.all() else heard
 
+    def majorized(self, w: Array) -> Problem:
+        """Return the convex problem that touches this one at ``w`` and lies above it (itself, when convex)."""
+        return self if self.penalty.convex else self.under(self.penalty.majorizer(w))
+
     @cached_property
     def coordinates(self) -> Coordinates:
-        """The penalty as the kernels see it; TypeError where it cannot be seen so."""
-        coordinates = self.penalty.kernel_arguments()
+        """The penalty (a concave one: its majorizer at zero) as the kernels see it; TypeError where they cannot."""
+        coordinates = self.penalty.majorizer(np.zeros(self.design.shape[1])).kernel_arguments()
         if coordinates is None:
             raise TypeError(f"{type(self.penalty).__name__} has no kernel_arguments: it needs fista")
         return coordinates

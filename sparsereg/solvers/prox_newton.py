@@ -37,6 +37,7 @@ _LOOK = 10  # outer iterations between two looks whether there is a minimum at a
 # The least part of a violation that sub-problems leave while columns may be missing. On a path hardly any is: digits
 # save a pass over all columns (100 strengths on text: 104 passes for 138, on a9a 100 for 177).
 _FINEST, _FINEST_AHEAD = 1e-2, 1e-6
+_MAJORIZERS = 20  # of a concave penalty, on one working set
 _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good as linear
 _NEWTON_STEPS = 4  # on one working set, before all columns are looked at again
 
@@ -83,13 +84,12 @@ class ProxNewton:
         self.ahead, self.finest, self.stretch = ahead, _FINEST_AHEAD, stretch
         if self.screen is not None:
             # Of the columns below, none will be wanted at the next strength, which is about as far ahead again.
-            further = ahead.kernel_arguments()
-            assert further is not None
-            self.limit = np.minimum(2.0 * further.l1 - problem.coordinates.l1, self.limit)
+            further = problem.under(ahead).coordinates.l1
+            self.limit = np.minimum(2.0 * further - problem.coordinates.l1, self.limit)
 
     def _begin(self, problem: Problem) -> None:
         m = problem.design.shape[1]
-        self.problem = self.model.problem = problem
+        self.problem = problem
         self.free = unpenalised_columns(problem)
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
@@ -122,6 +122,7 @@ class ProxNewton:
                 if journal.n_iter >= max_iter:
                     status = "max_iter"
                     break
+            self._majorise()
             columns = self._working_set(cert, z)
             self._schedule(cert)
             self.distance = cert.violation / unit if unit > 0.0 else 1.0
@@ -184,9 +185,13 @@ class ProxNewton:
     def _near(self) -> Array | None:
         return None if self.screen is None else self.screen.near
 
+    def _majorise(self) -> None:
+        """Let sub-problems have the convex penalty that touches ours at the present weights: ours, if it is convex."""
+        self.model.problem = self.problem.majorized(self.w)
+
     def _working_set(self, cert: Certificate, z: Array) -> Array:
         """Return the next working set; with a cached Gram matrix it only grows."""
-        problem = self.problem
+        problem = self.model.problem
         m = problem.design.shape[1]
         if self.everything:
             return self.movable
@@ -210,7 +215,11 @@ class ProxNewton:
         """Tie the accuracy of the sub-problem to what is left: loose while columns are missing, tight at the end."""
         target = self.tol * self.reference.scale
         self.inner = 0.3 if self.journal.idle == 0 else 1e-3
-        if self.problem.loss.quadratic and self.everything:  # nothing is missing: solve it once and for all
+        at_once = self.problem.loss.quadratic and self.everything  # nothing is missing: solve it once and for all
+        if np.isnan(cert.gap):  # it is the violation that must come down
+            left = 0.3 * self.tol * self.reference.unit / cert.violation
+            self.inner = min(self.inner, max(left, 0.0 if at_once else self.finest))
+        elif at_once:
             self.inner = min(self.inner, 0.01 * self.tol)
         elif np.isfinite(cert.gap) and cert.gap > 0.0:
             expected = max(cert.gap, self.rate * cert.violation)
@@ -223,19 +232,17 @@ class ProxNewton:
         self.inner *= self.strictness
 
     def _newton_steps(self, columns: Array, g: Array, h: Array, z: Array, tol: float) -> None:
-        """Take Newton steps on one working set until its violation is down."""
+        """Take Newton steps on one working set until its violation is down; where the model is the problem, one."""
         problem, self.known = self.problem, None
-        if problem.loss.quadratic:
-            step = self.model.minimise(self.w, g, h, z, columns, tol, self.stretch)
-            self.stretch = None
-            self._accept(step, 1.0)
-            return
+        quadratic, convex = problem.loss.quadratic, problem.penalty.convex
         z = z.copy()
-        for _ in range(_NEWTON_STEPS):
-            step = self.model.minimise(self.w, g, floored(problem, h, self.distance), z, columns, tol)
-            t = self._search(step, g)
-            if t == 0.0 or not self._accept(step, t):
+        for _ in range(_NEWTON_STEPS if convex else _MAJORIZERS):
+            step = self.model.minimise(self.w, g, floored(problem, h, self.distance), z, columns, tol, self.stretch)
+            self.stretch = None
+            t = 1.0 if quadratic else self._search(step, g)
+            if t == 0.0 or not self._accept(step, t) or (quadratic and convex):
                 break
+            self._majorise()
             g, h = self._shift_intercept()
             z[columns] = problem.design.dot(columns, g)
             left = problem.penalty.take(columns).violation(self.w[columns], z[columns])
@@ -260,8 +267,8 @@ class ProxNewton:
         return g + t * h, h
 
     def _search(self, step: Step, g: Array) -> float:
-        """Return how far to go along a step."""
-        old, penalty = self.w[step.columns], self.problem.penalty.take(step.columns)
+        """Return how far to go along a step: what brings the majorizer down brings the objective down."""
+        old, penalty = self.w[step.columns], self.model.problem.penalty.take(step.columns)
         return line_search(
             self.problem,
             self.eta,

@@ -25,7 +25,7 @@ _VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good 
 
 def separates(problem: Problem, w: Array, b: float) -> bool:
     """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights."""
-    free = _free(problem)
+    free = _free(problem, w)
     bounds = problem.loss.recession(problem.y) if len(free) else None
     if bounds is None or not w.any():
         return False
@@ -44,7 +44,7 @@ def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
 
     The program is asked only where the point is suspicious: a sample that may recede has next to no derivative left.
     """
-    free = _free(problem)
+    free = _free(problem, w)
     bounds = problem.loss.recession(problem.y) if len(free) else None
     if bounds is None:
         return False
@@ -74,9 +74,9 @@ def _newton_moves(problem: Problem, w: Array, b: float, free: Array) -> bool:
     return bool(np.abs(move).max(initial=0.0) > 0.1)
 
 
-def _free(problem: Problem) -> Array:
-    """Return the columns without cost and without bounds."""
-    costless = problem.penalty.costless
+def _free(problem: Problem, w: Array) -> Array:
+    """Return the columns without bounds and without cost: also where a concave penalty is flat."""
+    costless = problem.penalty.majorizer(w).costless
     if costless is None:
         return np.empty(0, dtype=np.int64)
     low, high = problem.penalty.box

@@ -14,6 +14,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from sparsereg import ElasticNet, Lasso, SelectNonzero, SparseClassifier, SparseRegressor
 from sparsereg.losses import Huber, Tweedie
+from sparsereg.penalties import MCP, SCAD
 from sparsereg.penalties import ElasticNet as ElasticNetPenalty
 from sparsereg.solvers import Problem, as_design, solve
 
@@ -88,6 +89,7 @@ def test_parameters_of_one(model, name, value):
     ("name", "spec"),
     [
         *[("l1_ratio", {"penalty": ElasticNetPenalty(bad)}) for bad in (-0.1, 1.1, NAN, "a", None)],
+        *[("gamma", {"penalty": spec(bad)}) for spec in (MCP, SCAD) for bad in (-0.1, 1.0, NAN, "a", None)],
         *[("power", {"loss": Tweedie(bad)}) for bad in (0.5, 2.5, NAN, "a")],
         *[("delta", {"loss": Huber(bad)}) for bad in (0, -1.0, NAN, "a")],
     ],

@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparsereg import ElasticNet, Lasso, SelectNonzero, SparseClassifier, SparseRegressor
 from sparsereg.losses import SquaredError
+from sparsereg.penalties import SCAD
 from sparsereg.penalties import ElasticNet as ElasticNetPenalty
 
 # Poisson, gamma and Tweedie are not here: check_regressor_multioutput fits negative targets whatever the tag
@@ -29,6 +30,9 @@ CHECKED = [
     SparseRegressor(penalty=None),
     SparseRegressor(penalty="elasticnet"),
     SparseRegressor(penalty=ElasticNetPenalty(l1_ratio=0.9), alpha=0.1, warm_start=True),
+    SparseRegressor(penalty="mcp"),
+    SparseRegressor("huber", penalty=SCAD(2.5), alpha=0.1, standardize=True),
+    SparseClassifier("squared_hinge", penalty="mcp"),
     SparseRegressor("huber", alpha=0.1),
     SparseRegressor(standardize=True, dropout=0.2),
     SparseRegressor(lower=0.0, upper=2.0, penalty_factor=None),
@@ -49,6 +53,8 @@ ALL = [
     SparseRegressor("gamma", alpha=0.01),
     SparseRegressor("tweedie", alpha=0.01),
     SparseRegressor("huber", "l2", alpha=0.1),
+    SparseRegressor(penalty="mcp", alpha=0.1),
+    SparseRegressor("gamma", "scad", alpha=0.1),
     SparseClassifier(alpha=0.01),
     SparseClassifier("squared_hinge", alpha=0.01),
 ]
@@ -297,11 +303,14 @@ def test_the_warning_says_what_was_reached_and_what_to_do(estimator):
     assert len(record) == 1
     assert record[0].filename == __file__
     text = str(record[0].message)
-    assert re.search(r"gap \d\S* after 1 iterations?, tol=1e-09", text)
+    concave = getattr(estimator, "penalty", "") in ("mcp", "scad")
+    measure = "violation of the optimality conditions" if concave else "relative duality gap"
+    assert re.search(measure + r" \d\S* after 1 iterations?, tol=1e-09", text)
     assert re.search(r"Increase max_iter \(now 1\)", text)
     assert "alpha" in text
     assert model.n_iter_ == 1
-    assert model.dual_gap_ > 0
+    assert np.isnan(model.dual_gap_) if concave else model.dual_gap_ > 0
+    assert model.kkt_violation_ > 0
 
 
 @pytest.mark.parametrize("estimator", [Lasso(), SparseRegressor()], ids=str)

@@ -358,7 +358,7 @@ def test_the_matrix_of_coefficients():
 def test_the_repr_says_what_there_is():
     text = repr(diabetes_path())
     assert text.startswith("<Path of SparseRegressor: 20 alphas from 2.15 to 0.00215, 0 to 10 of 10 features")
-    assert "largest relative gap" in text
+    assert "largest relative duality gap" in text
 
 
 def test_a_path_survives_a_pickle_and_holds_no_data():
@@ -508,7 +508,9 @@ def test_one_warning_for_all_strengths_that_did_not_converge():
     failed = (path.relative_gaps > 1e-12).any(axis=1)
     text = str(record[0].message)
     assert text.startswith(f"{failed.sum()} of 10 alphas did not converge, the largest {path.alphas[failed][0]:.3g}")
-    assert f"gaps up to {path.relative_gaps.max():.1e}, tol=1e-12 asked for. Increase max_iter" in text
+    assert (
+        f"largest relative duality gap {path.relative_gaps.max():.1e}, tol=1e-12 asked for. Increase max_iter" in text
+    )
 
 
 def test_nothing_given_is_changed():

@@ -1,0 +1,272 @@
+r"""Concave penalties: as L1 near zero, flat for large weights, so that what is kept is not shrunk.
+
+Both are ``sum_j lambda_j^2 p(d_j |w_j| / lambda_j)`` with the threshold ``lambda_j = alpha f_j``, the unit ``d_j`` of
+the weight (its column's standard deviation under ``standardize``, else 1), and a piecewise quadratic ``p``.
+
+They are minimised through majorizers: ``p`` is concave on ``w >= 0``, so its tangent at ``|w|``, a weighted L1 penalty,
+lies above it and touches it (local linear approximation; H. Zou and R. Li, *One-step sparse estimates in nonconcave
+penalized likelihood models*, Annals of Statistics 36 (2008)). What that finds is stationary; no bound exists on how far
+it is from the minimum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+
+from sparsereg.penalties.base import BoundPenalty, Penalty
+from sparsereg.penalties.columns import terms_of_columns
+from sparsereg.penalties.separable import SeparablePenalty
+
+__all__ = ["MCP", "SCAD", "ConcavePenalty"]
+
+Array = np.ndarray
+
+
+class Piece(NamedTuple):
+    """``constant + slope t + curvature t^2 / 2`` from `start` to the start of the next piece."""
+
+    start: float
+    constant: float
+    slope: float
+    curvature: float
+
+
+@dataclass(frozen=True, eq=False)
+class ConcavePenalty(BoundPenalty):
+    r"""``Omega(w) = sum_j lambda_j^2 p(d_j |w_j| / lambda_j) + l2_j w_j^2 / 2`` subject to ``lower <= w <= upper``.
+
+    Parameters
+    ----------
+    pieces : tuple of Piece
+        ``p`` on ``t >= 0``: quadratic pieces whose slopes fall from 1 to 0 without a jump.
+    threshold, unit : ndarray of shape (m,)
+        ``lambda_j``, alpha inside, and ``d_j``.
+    l2, lower, upper : ndarray of shape (m,)
+        Fixed ridge and bounds; a column that is excluded has both bounds zero.
+    unpenalised : ndarray of bool of shape (m,), default=None
+        Weights that alpha does not touch and that have no bounds: part of the null model.
+    """
+
+    convex = False
+
+    pieces: tuple[Piece, ...]
+    threshold: Array
+    unit: Array
+    l2: Array
+    lower: Array
+    upper: Array
+    unpenalised: Array | None = None
+
+    def value(self, w: Array) -> float:
+        """Return ``Omega(w)``, inf where a bound is broken."""
+        if (w < self.lower).any() or (w > self.upper).any():
+            return np.inf
+        used = np.flatnonzero(w)  # few; the others cost nothing
+        return float(self.take(used)._costs(np.abs(w[used])).sum())
+
+    def slope(self, w: Array) -> Array:
+        """Return the derivative of the concave part in ``|w_j|``, per weight."""
+        slope, used = self._kink.copy(), np.flatnonzero(w)
+        part = self.take(used)
+        t, piece = part._located(np.abs(w[used]))
+        slope[used] *= self._table[1, piece] + self._table[2, piece] * t
+        return slope
+
+    def majorizer(self, w: Array) -> SeparablePenalty:
+        """Return the tangent at ``|w|``: an L1 penalty with a weight per column, up to a constant."""
+        return SeparablePenalty(self.slope(w), self.l2, self.lower, self.upper, self.unpenalised)
+
+    def violation(self, w: Array, z: Array) -> Array:
+        """Return the distance of ``-z`` to the subdifferential, which is that of the tangent."""
+        return self.majorizer(w).violation(w, z)
+
+    def null_alpha(self, z0: Array) -> float | None:
+        """Return the factor on ``alpha`` from which ``w = 0`` is stationary."""
+        return self.majorizer(np.zeros_like(z0)).null_alpha(z0)
+
+    def prox(self, v: Array, step: float | Array) -> Array:
+        """Return the best of the minimisers of the pieces, each a quadratic on an interval."""
+        size, step = np.abs(v), np.broadcast_to(step, v.shape)
+        reach = np.where(v > 0.0, self.upper, -self.lower)
+        width = np.divide(self.threshold, self.unit, out=np.zeros_like(v), where=self.unit > 0.0)
+        ends = [*(piece.start * width for piece in self.pieces[1:]), np.inf]
+        best, least = np.zeros_like(v), size * size / (2.0 * step)
+        for piece, end in zip(self.pieces, ends, strict=True):
+            low, high = np.minimum(piece.start * width, reach), np.minimum(end, reach)
+            slope, curvature = piece.slope * self._kink, piece.curvature * self.unit**2 + self.l2 + 1.0 / step
+            # Where a piece is concave all the same, it is least at one of its ends, where the next piece begins.
+            inside = np.divide(size / step - slope, curvature, out=low.copy(), where=curvature > 0.0)
+            for x in (np.clip(inside, low, high), low, np.where(np.isinf(high), low, high)):
+                cost = self._costs(x) + (x - size) ** 2 / (2.0 * step)
+                better = cost < least
+                best, least = np.where(better, x, best), np.where(better, cost, least)
+        return np.sign(v) * best
+
+    def _costs(self, size: Array) -> Array:
+        """Return the cost of each weight, given their sizes."""
+        t, piece = self._located(size)
+        constant, slope, curvature = self._table[:, piece]
+        return self.threshold**2 * (constant + t * (slope + 0.5 * curvature * t)) + 0.5 * self.l2 * size * size
+
+    def _located(self, size: Array) -> tuple[Array, Array]:
+        """Return ``t = d |w| / lambda`` (0 where lambda is) and the number of the piece it lies in."""
+        t = np.divide(self.unit * size, self.threshold, out=np.zeros_like(size), where=self.threshold > 0.0)
+        return t, np.searchsorted([piece.start for piece in self.pieces], t, side="right") - 1
+
+    @cached_property
+    def _kink(self) -> Array:
+        """Slope at zero."""
+        return self.threshold * self.unit
+
+    @cached_property
+    def _table(self) -> Array:
+        return np.array([piece[1:] for piece in self.pieces]).T
+
+    @property
+    def concavity(self) -> Array:
+        """``max(-Omega'')`` per weight: what the curvature of the loss must exceed for a convex objective."""
+        return max(-piece.curvature for piece in self.pieces) * self.unit**2 * (self._kink > 0.0) - self.l2
+
+    @property
+    def box(self) -> tuple[Array, Array]:
+        """Lower and upper bounds."""
+        return self.lower, self.upper
+
+    def take(self, columns: Array) -> ConcavePenalty:
+        """Return the penalty of some of the columns."""
+        names = ("threshold", "unit", "l2", "lower", "upper", "unpenalised")
+        arrays = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: array[columns] for name, array in arrays.items() if array is not None})
+
+    def plus_ridge(self, ridge: Array) -> ConcavePenalty:
+        """Return the penalty with ``l2 + ridge``."""
+        return replace(self, l2=self.l2 + ridge)
+
+    @cached_property
+    def costless(self) -> Array | None:
+        """Mask of the weights without cost, None if there is none."""
+        mask = (self._kink == 0.0) & (self.l2 == 0.0) & ~self.excluded
+        return mask if mask.any() else None
+
+    @cached_property
+    def excluded(self) -> Array:
+        """Mask of weights that are held at zero."""
+        return (self.lower == 0.0) & (self.upper == 0.0)
+
+
+class _ConcaveSpec(Penalty):
+    """Specs of a piecewise quadratic ``p`` with one parameter ``gamma``."""
+
+    _least: float
+
+    def __init__(self, gamma: float):
+        self.gamma = gamma
+
+    def _pieces(self, gamma: float) -> tuple[Piece, ...]:
+        raise NotImplementedError
+
+    def bind(
+        self,
+        alpha,
+        n_features,
+        *,
+        feature_names=None,
+        columns=None,
+        factor=None,
+        scale=None,
+        lower=None,
+        upper=None,
+    ):
+        """Return the `ConcavePenalty` with thresholds ``alpha f_j`` of ``sd_j |w_j|``."""
+        if not isinstance(self.gamma, Real) or isinstance(self.gamma, bool):
+            raise TypeError(f"gamma must be a number; got {self.gamma!r} of type {type(self.gamma).__name__}")
+        gamma = float(self.gamma)
+        if not self._least < gamma < np.inf:
+            raise ValueError(
+                f"gamma must be > {self._least:g} and finite for {type(self).__name__}; got {self.gamma!r}. "
+                "The larger, the closer to L1"
+            )
+        terms = terms_of_columns(n_features, feature_names, columns, factor, scale, lower, upper)
+        threshold, ridge = float(alpha) * terms.factor, np.zeros(len(terms.factor))
+        if not threshold.any():  # nothing concave is left, and what is left has a certificate
+            return SeparablePenalty.of(threshold, ridge, terms.lower, terms.upper)
+        free = (threshold * terms.scale == 0.0) & np.isinf(terms.lower) & np.isinf(terms.upper)
+        return ConcavePenalty(self._pieces(gamma), threshold, terms.scale, ridge, terms.lower, terms.upper, free)
+
+
+class MCP(_ConcaveSpec):
+    r"""Minimax concave penalty: L1 whose slope falls linearly to zero at ``gamma alpha``.
+
+    ``Omega(w) = sum_j alpha |w_j| - w_j^2 / (2 gamma)`` for ``|w_j| <= gamma alpha``, ``gamma alpha^2 / 2`` beyond. The
+    strength ``alpha`` is the threshold; weights beyond ``gamma alpha`` are not shrunk at all.
+
+    Parameters
+    ----------
+    gamma : float, default=3.0
+        How far the penalty reaches, > 1. Large is like `L1`; close to 1 like keeping or dropping.
+
+    Notes
+    -----
+    Not convex: a fit is stationary, and has no duality gap (``dual_gap_`` is nan, ``kkt_violation_`` says how exact).
+    C.-H. Zhang, *Nearly unbiased variable selection under minimax concave penalty*, Annals of Statistics 38 (2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsereg.penalties import MCP
+    >>> MCP(gamma=2.0).bind(alpha=1.0, n_features=2).value(np.array([1.0, -5.0]))
+    1.75
+    """
+
+    _least = 1.0
+
+    def __init__(self, gamma: float = 3.0):
+        super().__init__(gamma)
+
+    def _pieces(self, gamma: float) -> tuple[Piece, ...]:
+        return Piece(0.0, 0.0, 1.0, -1.0 / gamma), Piece(gamma, 0.5 * gamma, 0.0, 0.0)
+
+
+class SCAD(_ConcaveSpec):
+    r"""Smoothly clipped absolute deviation: L1 up to ``alpha``, then its slope falls to zero at ``gamma alpha``.
+
+    ``Omega(w) = sum_j alpha |w_j|`` for ``|w_j| <= alpha``, ``alpha^2 (gamma + 1) / 2`` for ``|w_j| >= gamma alpha``,
+    in between ``(gamma alpha |w_j| - (w_j^2 + alpha^2) / 2) / (gamma - 1)``. Weights beyond ``gamma alpha`` are not
+    shrunk at all.
+
+    Parameters
+    ----------
+    gamma : float, default=3.7
+        How far the penalty reaches, > 2. Large is like `L1`.
+
+    Notes
+    -----
+    Not convex: a fit is stationary, and has no duality gap (``dual_gap_`` is nan, ``kkt_violation_`` says how exact).
+    J. Fan and R. Li, *Variable selection via nonconcave penalized likelihood and its oracle properties*, JASA 96
+    (2001).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsereg.penalties import SCAD
+    >>> SCAD(gamma=3.0).bind(alpha=1.0, n_features=2).value(np.array([1.0, -5.0]))
+    3.0
+    """
+
+    _least = 2.0
+
+    def __init__(self, gamma: float = 3.7):
+        super().__init__(gamma)
+
+    def _pieces(self, gamma: float) -> tuple[Piece, ...]:
+        fall = 1.0 / (gamma - 1.0)
+        return (
+            Piece(0.0, 0.0, 1.0, 0.0),
+            Piece(1.0, -0.5 * fall, gamma * fall, -fall),
+            Piece(gamma, 0.5 * (gamma + 1.0), 0.0, 0.0),
+        )
