@@ -84,11 +84,11 @@ class Experiment:
         n = n_rows(self.X)
         params = {name: take_all(given, rows, n) for name, given in self.score_params.items()}
         offset = take_all({"offset": self.offset}, rows, n)["offset"]
-        examine = Examination(self.scorers, pipeline, X, y, params, offset)
+        examine = Examination(self.scorers, pipeline, X, y, params, offset).of_path(path)
         scores, times = [], np.empty(len(path))
         for k in range(len(path)):
             start = perf_counter()
-            scores.append(examine(path._estimator_at(k)))
+            scores.append(examine(k))
             times[k] = perf_counter() - start
         return [scores[k] for k in back], times[back]
 

@@ -11,11 +11,14 @@ from numbers import Number
 from traceback import format_exc
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import accuracy_score, check_scoring, make_scorer
 from sklearn.utils.metadata_routing import process_routing
 
+from sparsereg.model_selection.known_metrics import formula_of, predictor_of
 from sparsereg.model_selection.last_step import routing_enabled, through, with_last_step
+from sparsereg.model_selection.path import Path
 
 __all__ = ["Examination", "Scorers", "with_offset"]
 
@@ -34,6 +37,7 @@ class Scorers:
         specs = {"score": scoring} if specs is None else specs
         self.by_name = {name: check_scoring(estimator, spec) for name, spec in specs.items()}
         self.default = {name for name, spec in specs.items() if spec is None}
+        self.known = {name: spec for name, spec in specs.items() if isinstance(spec, str)}
         self._estimator = estimator
 
     @property
@@ -91,6 +95,33 @@ class Examination:
             name: through(self.pipeline, self.X, "score", self.params[name]) if self.params[name] else (self._seen, {})
             for name in self.scorers.default
         }
+
+    def of_path(self, path: Path) -> Callable[[int], Any]:
+        """Return a function that gives the score, or the dict of scores, of the model at one of a path's strengths."""
+        formulas, predict = self._formulas(path)
+
+        def score(k: int) -> Any:
+            eta = None if predict is None else predict(path.coefs[k], float(np.ravel(path.intercepts)[k]))
+            if eta is None:
+                return self(path._estimator_at(k))
+            scores = {name: formula(eta) for name, formula in formulas.items()}
+            return scores if self.scorers.several else scores["score"]
+
+        return score
+
+    def _formulas(self, path: Path) -> tuple[dict[str, Any], Any]:
+        """Return the formula of each scorer and what predicts for them; None where one has none."""
+        known = self.scorers.known
+        if known.keys() != self.scorers.by_name.keys() or len(path._solutions[0]) > 1:
+            return {}, None
+        model = path._estimator_at(0)
+        try:
+            formulas = {name: formula_of(spec, model, self.y, self.params[name]) for name, spec in known.items()}
+            if None not in formulas.values() and (self.offset is not None or not model._with_offset):
+                return formulas, predictor_of(model, self._seen, self.offset)
+        except Exception:  # the scorer will meet it too, and error_score says what is to be done then
+            pass
+        return {}, None
 
     def __call__(self, model: Any) -> Any:
         """Return the score of a model, or a dict of scores; a scorer that fails gives the error score."""
