@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsereg.linear_model.kept import take_columns
 from sparsereg.linear_model.validation import all_or_nothing, check_input_features, check_matrix, check_number
+from sparsereg.penalties.grouping import whole_groups
 from sparsereg.solvers.design import check_sparse
 
 __all__ = ["SelectNonzero"]
@@ -37,9 +38,13 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         Whether `estimator` is fitted already and used as it is.
     max_features : int, default=None
         Keep at most this many, those with the largest coefficients (Euclidean norm over outputs).
-    groups : array-like of shape (n_features,), default=None
-        Labels; a group is kept whole if any of its features is. With `max_features`, groups come in the order of
-        their norm, as many as fit.
+    groups : array-like, list of lists, dict or "onehot", default=None
+        A group is kept whole if any of its coefficients is not zero, features without one included. Labels of shape
+        (n_features,); or lists of indices or names, where features in no list are groups of one; or a dict of such
+        lists by label; or ``"onehot"``: the columns that a ``OneHotEncoder`` made of one feature, as their names
+        tell. With `max_features`, groups are taken by the norm of their coefficients, the largest first; one that
+        has more features than there is room for is passed over, and the next is tried. None: every feature for
+        itself, also if the penalty of `estimator` has groups.
 
     Attributes
     ----------
@@ -47,6 +52,9 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         The fitted model.
     kept_ : ndarray of int64
         Numbers of the kept features, ascending.
+    kept_groups_ : list or None
+        Labels of the kept groups, by their first feature; the number of a list; the name of a feature that stands
+        alone. None without `groups`.
     n_features_in_, feature_names_in_
         As the model saw them.
 
@@ -63,6 +71,9 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> SelectNonzero(Lasso(alpha=1.0)).fit(X, y).get_feature_names_out()
     array(['bmi', 'bp', 's5'], dtype=object)
+    >>> select = SelectNonzero(Lasso(alpha=1.0), groups={"blood": ["s1", "s2", "s3", "s4", "s5", "s6"]}).fit(X, y)
+    >>> select.kept_groups_, len(select.kept_)
+    (['bmi', 'bp', 'blood'], 8)
     """
 
     def __init__(self, estimator: Any, *, prefit: bool = False, max_features: int | None = None, groups: Any = None):
@@ -102,32 +113,30 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             names = getattr(self.estimator_, "feature_names_in_", None)
             if names is not None:
                 self.feature_names_in_ = names
-            self.kept_ = self._choose(index, strength, n_features)
+            self.kept_ = self._choose(index, strength)
         return self
 
-    def _choose(self, index: Array, strength: Array, n_features: int) -> Array:
+    def _choose(self, index: Array, strength: Array) -> Array:
+        """Return the features to keep, ascending."""
+        self.kept_groups_: list | None = None
         if self.groups is not None:
-            return self._choose_groups(index, strength, n_features)
+            return self._choose_groups(index, strength)
         if self.max_features is not None and len(index) > self.max_features:
             index = index[np.argsort(-strength, kind="stable")[: self.max_features]]
         return np.sort(index)
 
-    def _choose_groups(self, index: Array, strength: Array, n_features: int) -> Array:
-        labels = np.asarray(self.groups)
-        if labels.shape != (n_features,):
-            raise ValueError(f"groups must have shape ({n_features},), one label per feature; got shape {labels.shape}")
-        _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-        square = np.bincount(group[index], weights=strength**2, minlength=len(sizes))
-        used = np.unique(group[index])
-        chosen = used[np.argsort(-square[used], kind="stable")]
+    def _choose_groups(self, index: Array, strength: Array) -> Array:
+        names = getattr(self, "feature_names_in_", None)
+        columns, grouping = whole_groups(self.groups, self.n_features_in_, names, index)
+        square = np.zeros(len(columns))
+        square[np.searchsorted(columns, index)] = strength**2
+        norms = np.add.reduceat(square[grouping.order], grouping.starts[:-1])
+        sizes = np.diff(grouping.starts)
+        chosen = np.ones(len(sizes), dtype=bool)
         if self.max_features is not None:
-            room, fitting = self.max_features, []
-            for g in chosen:
-                if sizes[g] <= room:
-                    fitting.append(g)
-                    room -= sizes[g]
-            chosen = np.array(fitting, dtype=np.intp)
-        return np.flatnonzero(np.isin(group, chosen))
+            chosen = _largest_that_fit(norms, sizes, self.max_features)
+        self.kept_groups_ = [name for name, is_chosen in zip(grouping.names, chosen, strict=True) if is_chosen]
+        return np.sort(columns[grouping.order[np.repeat(chosen, sizes)]])
 
     def transform(self, X: Any) -> Any:
         """Return the kept columns of X.
@@ -191,8 +200,21 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
+def _largest_that_fit(norms: Array, sizes: Array, room: int) -> Array:
+    """Return a mask of the groups that are taken: the largest norm first, each for which there is room left."""
+    chosen = np.zeros(len(sizes), dtype=bool)
+    for g in np.argsort(-norms, kind="stable"):
+        if sizes[g] <= room:
+            chosen[g] = True
+            room -= sizes[g]
+    return chosen
+
+
 def _coefficients(model: Any) -> tuple[Array, Array, int]:
-    """Return numbers and norms of the nonzero coefficients, and the number of features."""
+    """Return the features with a nonzero coefficient, the norms of these over outputs, and the number of features.
+
+    Norms are relative to the largest coefficient: squares of very small or large ones would be zero or infinite.
+    """
     if isinstance(model, Pipeline):
         model = model[-1]
     coef = getattr(model, "sparse_coef_", None)
@@ -203,8 +225,6 @@ def _coefficients(model: Any) -> tuple[Array, Array, int]:
     coef = sp.csr_array(coef if sp.issparse(coef) else np.atleast_2d(coef))
     used = coef.data != 0.0
     index, place = np.unique(coef.indices[used].astype(np.int64), return_inverse=True)
-    return (
-        index,
-        np.sqrt(np.bincount(place, weights=coef.data[used] ** 2, minlength=len(index))),
-        coef.shape[1],
-    )
+    size = np.abs(coef.data[used])
+    square = np.bincount(place, weights=(size / size.max(initial=0.0)) ** 2, minlength=len(index))
+    return index, np.sqrt(square), coef.shape[1]

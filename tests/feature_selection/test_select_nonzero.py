@@ -45,6 +45,7 @@ def test_max_features_takes_the_largest():
     assert kept(coef, max_features=2) == [1, 3]
     assert kept(coef, max_features=4) == kept(coef, max_features=9) == kept(coef)
     assert kept([1.0, 1.0, 1.0], max_features=2) == [0, 1]  # ties go to the first
+    assert kept([1e-200, 2e-200], max_features=1) == kept([1e200, 2e200], max_features=1) == [1]  # squares: 0, inf
     assert kept([[3.0, 2.2, 0.0], [0.0, 2.2, 2.9]], max_features=1) == [1]  # by norm over outputs
 
 

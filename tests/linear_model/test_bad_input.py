@@ -289,8 +289,9 @@ def test_one_number_per_sample(model, name):
         ({"max_features": 1.5}, "^max_features must be an integer"),
         ({"max_features": "a"}, "^max_features must be an integer"),
         ({"groups": [1, 2]}, "^groups must"),
-        ({"groups": np.ones((5, 2))}, "^groups must"),
-        ({"groups": "onehot"}, "^groups must"),
+        ({"groups": np.ones((5, 2))}, "^groups as an array must"),
+        ({"groups": "onehot"}, "^groups=.onehot. needs feature names"),
+        ({"groups": "one-hot"}, "^groups must"),
     ],
     ids=str,
 )

@@ -43,6 +43,7 @@ CHECKED = [
     Lasso(),
     ElasticNet(),
     SelectNonzero(Lasso(alpha=0.01)),
+    SelectNonzero(Lasso(alpha=0.01), groups=[[0]]),
 ]
 
 ALL = [
