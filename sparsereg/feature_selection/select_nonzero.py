@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sparsereg.linear_model.kept import take_columns
+from sparsereg.linear_model.kept import largest_that_fit, stored_coefficients, take_columns
 from sparsereg.linear_model.validation import all_or_nothing, check_input_features, check_matrix, check_number
 from sparsereg.penalties.grouping import whole_groups
 from sparsereg.solvers.design import check_sparse
@@ -134,7 +134,7 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         sizes = np.diff(grouping.starts)
         chosen = np.ones(len(sizes), dtype=bool)
         if self.max_features is not None:
-            chosen = _largest_that_fit(norms, sizes, self.max_features)
+            chosen = largest_that_fit(norms, sizes, self.max_features)
         self.kept_groups_ = [name for name, is_chosen in zip(grouping.names, chosen, strict=True) if is_chosen]
         return np.sort(columns[grouping.order[np.repeat(chosen, sizes)]])
 
@@ -200,16 +200,6 @@ class SelectNonzero(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _largest_that_fit(norms: Array, sizes: Array, room: int) -> Array:
-    """Return a mask of the groups that are taken: the largest norm first, each for which there is room left."""
-    chosen = np.zeros(len(sizes), dtype=bool)
-    for g in np.argsort(-norms, kind="stable"):
-        if sizes[g] <= room:
-            chosen[g] = True
-            room -= sizes[g]
-    return chosen
-
-
 def _coefficients(model: Any) -> tuple[Array, Array, int]:
     """Return the features with a nonzero coefficient, the norms of these over outputs, and the number of features.
 
@@ -217,14 +207,8 @@ def _coefficients(model: Any) -> tuple[Array, Array, int]:
     """
     if isinstance(model, Pipeline):
         model = model[-1]
-    coef = getattr(model, "sparse_coef_", None)
-    if coef is None:
-        coef = getattr(model, "coef_", None)
-    if coef is None:
-        raise ValueError(f"estimator must have sparse_coef_ or coef_ after fit; {type(model).__name__} has neither")
-    coef = sp.csr_array(coef if sp.issparse(coef) else np.atleast_2d(coef))
-    used = coef.data != 0.0
-    index, place = np.unique(coef.indices[used].astype(np.int64), return_inverse=True)
-    size = np.abs(coef.data[used])
+    coef = stored_coefficients(model)
+    index, place = np.unique(coef.indices.astype(np.int64), return_inverse=True)
+    size = np.abs(coef.data)
     square = np.bincount(place, weights=(size / size.max(initial=0.0)) ** 2, minlength=len(index))
     return index, np.sqrt(square), coef.shape[1]

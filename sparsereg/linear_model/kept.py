@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["linear_predictor", "take_columns"]
+__all__ = ["largest_that_fit", "linear_predictor", "stored_coefficients", "take_columns"]
 
 Array = np.ndarray
 
@@ -44,3 +44,26 @@ def linear_predictor(X: Any, coef: sp.csr_array) -> Array:
     if sp.issparse(X) or 4 * len(kept) < X.shape[1]:
         X, coef = take_columns(X, kept), take_columns(coef, kept)
     return np.asarray(X @ coef.toarray().T)
+
+
+def stored_coefficients(model: Any) -> sp.csr_array:
+    """Return the coefficients of any fitted linear model, (n_outputs, n_features), without zeros, sorted."""
+    coef = getattr(model, "sparse_coef_", None)
+    if coef is None:
+        coef = getattr(model, "coef_", None)
+    if coef is None:
+        raise ValueError(f"estimator must have sparse_coef_ or coef_ after fit; {type(model).__name__} has neither")
+    coef = sp.csr_array(coef, copy=True) if sp.issparse(coef) else sp.csr_array(np.atleast_2d(coef))
+    coef.sum_duplicates()
+    coef.eliminate_zeros()
+    return coef
+
+
+def largest_that_fit(norms: Array, sizes: Array, room: int) -> Array:
+    """Return a mask of the groups that are taken: the largest norm first, each for which there is room left."""
+    chosen = np.zeros(len(sizes), dtype=bool)
+    for g in np.argsort(-norms, kind="stable"):
+        if sizes[g] <= room:
+            chosen[g] = True
+            room -= sizes[g]
+    return chosen
