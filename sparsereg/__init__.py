@@ -1,5 +1,8 @@
 """Sparse regularised linear models for scikit-learn: any loss, any penalty, any X, certified optimal."""
 
+from sparsereg.compression import CompactModel as CompactModel
+from sparsereg.compression import compact as compact
+from sparsereg.compression import prune as prune
 from sparsereg.feature_selection import SelectNonzero as SelectNonzero
 from sparsereg.linear_model import ElasticNet as ElasticNet
 from sparsereg.linear_model import Lasso as Lasso
@@ -18,6 +21,7 @@ from sparsereg.preprocessing import FeatureCross as FeatureCross
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CompactModel",
     "ElasticNet",
     "ElasticNetCV",
     "FeatureCross",
@@ -28,8 +32,10 @@ __all__ = [
     "SparseClassifier",
     "SparseRegressor",
     "alpha_max",
+    "compact",
     "information_criterion",
     "one_standard_error",
+    "prune",
     "regularization_path",
     "relax",
 ]

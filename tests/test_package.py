@@ -33,7 +33,7 @@ RANKS = {
     "model_selection": 4,
     "feature_selection": 4,
     "preprocessing": 4,  # with the checks of linear_model
-    "compression": 4,
+    "compression": 4.2,  # reaches through pipelines as model_selection does
     "": 4.5,  # `sparsereg` itself gathers the public names
     "inspection": 3,  # displays read paths and estimators by their attributes, and Path.plot() calls them
     "distributed": 5,
@@ -45,12 +45,14 @@ RANKS = {
 
 PUBLIC = {
     "sparsereg": {
+        *("CompactModel", "compact", "prune"),
         *("ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"),
         *("ElasticNetCV", "LassoCV", "PathSearchCV", "alpha_max", "information_criterion", "one_standard_error"),
         *("FeatureCross", "regularization_path", "relax"),
     },
     "sparsereg.preprocessing": {"FeatureCross"},
     "sparsereg.linear_model": {"ElasticNet", "Lasso", "SparseClassifier", "SparseRegressor"},
+    "sparsereg.compression": {"CompactModel", "CompactReport", "compact", "prune"},
     "sparsereg.feature_selection": {"SelectNonzero"},
     "sparsereg.model_selection": {
         *("ElasticNetCV", "LassoCV", "Path", "PathSearchCV", "alpha_max", "information_criterion"),
