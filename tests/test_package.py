@@ -195,7 +195,7 @@ def test_only_declared_dependencies():
     """numpy, scipy, scikit-learn and what that requires. What draws is imported where it draws."""
     standard = {*sys.stdlib_module_names, "numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "sparsereg"}
     for importer, module, _, inside in every_import():
-        allowed = standard | ({"matplotlib"} if inside else set())
+        allowed = standard | ({"matplotlib", "onnx"} if inside else set())
         allowed |= {"setuptools", "Cython"} if importer == "sparsereg._build_ext" else set()
         assert module.split(".")[0] in allowed, (importer, module)
 
@@ -246,7 +246,7 @@ def test_importing_has_no_side_effects():
     assert done.stderr == ""
     assert after == before
     assert before["subnormal"] == subnormal == 5e-324  # -ffast-math would flush it to zero for the whole process
-    heavy = {"matplotlib", "pandas", "polars", "pytest", "setuptools", "Cython", "IPython"}
+    heavy = {"matplotlib", "onnx", "pandas", "polars", "pytest", "setuptools", "Cython", "IPython"}
     assert heavy.isdisjoint(name.split(".")[0] for name in new)
     assert not [name for name in new if name.startswith(("sparsereg._demo", "sparsereg.datasets"))]
 
@@ -255,7 +255,7 @@ def test_matplotlib_and_frames_are_not_needed():
     """Neither to import nor to fit: they are made impossible to import."""
     script = """
         import sys
-        for name in ("matplotlib", "pandas", "polars", "pytest", "hypothesis"):
+        for name in ("matplotlib", "onnx", "pandas", "polars", "pytest", "hypothesis"):
             sys.modules[name] = None
         from sparsereg import SelectNonzero, SparseClassifier
         import sparsereg.datasets, sparsereg.inspection, sparsereg.__main__

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparsereg.compression.links import INVERSE_LINKS
 
-__all__ = ["FORMAT", "VERSION", "check_metadata", "classes_of", "describe"]
+__all__ = ["FORMAT", "VERSION", "check_metadata", "classes_of", "describe", "describe_classes"]
 
 Array = np.ndarray
 
@@ -50,7 +50,7 @@ def describe(model: Any) -> dict[str, Any]:
         "n_features": int(model.n_features_in_),
         "n_needed": len(model.needed_features_),
         "outputs": [dict(zip(_OUTPUT, output, strict=True)) for output in outputs],
-        "classes": _classes(model.classes_),
+        "classes": describe_classes(model.classes_),
         "flat": bool(model.flat),
         "needs_offset": bool(model.needs_offset),
         "feature_names": model.needed_feature_names_,
@@ -101,7 +101,8 @@ def classes_of(described: dict[str, Any] | None) -> Array | None:
     return np.array(values, dtype=object if kind == "object" else kind)
 
 
-def _classes(classes: Array | None) -> dict[str, Any] | None:
+def describe_classes(classes: Array | None) -> dict[str, Any] | None:
+    """Return kind and values of classes, which JSON can hold; TypeError for others."""
     if classes is None:
         return None
     kind = _KINDS.get(classes.dtype.kind)
