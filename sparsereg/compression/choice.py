@@ -10,6 +10,8 @@ import scipy.sparse as sp
 from sparsereg.compression.linear_parts import model_response, take_apart
 from sparsereg.compression.weights import subset, with_weights
 from sparsereg.compression.within_bound import Removal, removable
+from sparsereg.linear_model.kept import largest_that_fit
+from sparsereg.penalties.grouping import grouping_of
 
 __all__ = ["Units", "kept_above", "kept_largest", "kept_within"]
 
@@ -23,16 +25,23 @@ class Units:
     ----------
     coef : csr_array of shape (n_outputs, n_features)
         Its stored entries are the weights.
-    groups : ndarray of shape (n_features,), "features" or None
+    groups : "features", what `grouping_of` takes, or None
+    names : ndarray of str or None
+        Of the features.
     """
 
-    def __init__(self, coef: sp.csr_array, groups: Any):
+    def __init__(self, coef: sp.csr_array, groups: Any, names: Any):
         self.single = groups is None
+        columns, column = np.unique(coef.indices.astype(np.int64), return_inverse=True)
         if self.single:
             self.unit = np.arange(coef.nnz)
+        elif isinstance(groups, str) and groups == "features":
+            self.unit = column
         else:
-            labels = coef.indices if isinstance(groups, str) else groups[coef.indices]
-            self.unit = np.unique(labels, return_inverse=True)[1]
+            grouping = grouping_of(groups, coef.shape[1], names, columns)
+            group = np.empty(len(columns), dtype=np.int64)
+            group[grouping.order] = np.repeat(np.arange(len(grouping.names)), np.diff(grouping.starts))
+            self.unit = group[column]
         self.sizes = np.bincount(self.unit)
 
     def norms(self, weights: Array) -> Array:
@@ -48,31 +57,21 @@ class Units:
         return np.split(np.argsort(self.unit, kind="stable"), np.cumsum(self.sizes)[:-1]) if len(self.sizes) else []
 
 
-def kept_above(coef: sp.csr_array, groups: Any, threshold: float) -> Array:
+def kept_above(coef: sp.csr_array, units: Units, threshold: float) -> Array:
     """Return which entries stay: those in units of norm at least `threshold`."""
-    units = Units(coef, groups)
     return (units.norms(coef.data) >= threshold)[units.unit]
 
 
-def kept_largest(coef: sp.csr_array, groups: Any, n_nonzero: int, X: Any) -> Array:
+def kept_largest(coef: sp.csr_array, units: Units, n_nonzero: int, X: Any) -> Array:
     """Return which entries stay: units in the order of their norm, those that fit into `n_nonzero`; ties, the first."""
-    units = Units(coef, groups)
     norms = units.norms(coef.data if X is None else Removal(X, coef).root_mean_square())
-    stays, room = np.zeros(len(norms), dtype=bool), n_nonzero
-    for u in np.argsort(-norms, kind="stable"):
-        if room == 0:
-            break
-        if units.sizes[u] <= room:
-            stays[u] = True
-            room -= units.sizes[u]
-    return stays[units.unit]
+    return largest_that_fit(norms, units.sizes, n_nonzero)[units.unit]
 
 
-def kept_within(model: Any, coef: sp.csr_array, groups: Any, bound: float, X: Any, offset: Array | None) -> Array:
+def kept_within(model: Any, coef: sp.csr_array, units: Units, bound: float, X: Any, offset: Array | None) -> Array:
     """Return which entries stay, the others changing no prediction of the model on X by more than `bound`."""
     before = model_response(model, X, offset)
     parts = take_apart(model)
-    units = Units(coef, groups)
     members = units.members()
     rounding = 8.0 * np.finfo(before.dtype).eps * np.abs(before, where=np.isfinite(before), out=np.zeros_like(before))
     limit = max(bound - float(rounding.max()), 0.0)

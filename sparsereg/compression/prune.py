@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sparsereg.compression.choice import kept_above, kept_largest, kept_within
+from sparsereg.compression.choice import Units, kept_above, kept_largest, kept_within
 from sparsereg.compression.refit import refitted
 from sparsereg.compression.weights import best_of_search, reach, stored_weights, subset, with_weights
 from sparsereg.linear_model.validation import check_matrix, check_number, check_offset, check_sample_weight
@@ -60,10 +60,10 @@ def prune(
         ``predict_proba`` (classifiers that have it) or ``decision_function`` (other classifiers), in their units.
         Weights of columns that are zero throughout `X` change nothing there and go first: let `X` be like the data to
         come.
-    groups : array-like of shape (n_features,) or "features", default=None
-        Labels of features; the weights of a group, in all outputs, go or stay together, by their Euclidean norm.
-        "features": the weights of each feature in all outputs. With `n_nonzero`, groups stay in the order of their
-        norm, as many as fit.
+    groups : array-like, list of lists, dict, "onehot" or "features", default=None
+        The weights of a group, in all outputs, go or stay together, by their Euclidean norm. Labels, lists, a dict or
+        "onehot" as in `SelectNonzero`; "features": the weights of each feature in all outputs. With `n_nonzero`, groups
+        stay in the order of their norm, as many as fit. None: every weight for itself, also if the penalty has groups.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
         Needed by `max_change` and `refit`; used by `n_nonzero` if given.
     y : array-like, default=None
@@ -125,18 +125,19 @@ def prune(
     n_samples = 0 if data is None else data.shape[0]
     params = _per_sample(criterion, n_samples, sample_weight, offset, refit)
     coef = stored_weights(model)
-    labels = _check_groups(groups, coef.shape, refit)
+    _check_outputs(groups, coef.shape[0], refit)
     if refit is not False and getattr(model, "_with_offset", False) and offset is None:
         raise ValueError("this model was fitted with an offset and is refitted with one: pass offset=..., or offset=0")
     names, frame = getattr(model, "feature_names_in_", None), type(given) if hasattr(given, "columns") else None
     pruned, n_before = model, coef.nnz
     for k in range(n_rounds):
+        units = Units(coef, groups, names)
         if criterion == "threshold":
-            kept = kept_above(coef, labels, amount)
+            kept = kept_above(coef, units, amount)
         elif criterion == "n_nonzero":
-            kept = kept_largest(coef, labels, _target(n_before, int(amount), (k + 1) / n_rounds), data)
+            kept = kept_largest(coef, units, _target(n_before, int(amount), (k + 1) / n_rounds), data)
         else:
-            kept = kept_within(pruned, coef, labels, amount / n_rounds, data, params.get("offset"))
+            kept = kept_within(pruned, coef, units, amount / n_rounds, data, params.get("offset"))
         if criterion == "threshold" and kept.all() and k > 0:
             break
         if not kept.all():
@@ -179,22 +180,11 @@ def _check_criteria(criteria: dict[str, Any], X: Any, y: Any, refit: Any, n_roun
     return name, criteria[name]
 
 
-def _check_groups(groups: Any, shape: tuple[int, int], refit: Any) -> Any:
-    """Return labels of all features, "features" or None."""
-    if groups is None:
-        if refit is not False and shape[0] > 1:
-            raise ValueError(
-                f"refit of a model with {shape[0]} outputs fits whole features: pass groups='features', or labels"
-            )
-        return None
-    if isinstance(groups, str):
-        if groups != "features":
-            raise ValueError(f"groups must be labels of the features, 'features' or None; got {groups!r}")
-        return groups
-    labels = np.asarray(groups)
-    if labels.shape != (shape[1],):
-        raise ValueError(f"groups must have shape ({shape[1]},), one label per feature; got shape {labels.shape}")
-    return labels
+def _check_outputs(groups: Any, n_outputs: int, refit: Any) -> None:
+    if groups is None and refit is not False and n_outputs > 1:
+        raise ValueError(
+            f"refit of a model with {n_outputs} outputs fits whole features: pass groups='features', or groups"
+        )
 
 
 def _per_sample(criterion: str, n_samples: int, sample_weight: Any, offset: Any, refit: Any) -> dict[str, Array]:
