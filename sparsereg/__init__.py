@@ -5,8 +5,12 @@ from sparsereg.compression import compact as compact
 from sparsereg.compression import prune as prune
 from sparsereg.feature_selection import SelectNonzero as SelectNonzero
 from sparsereg.linear_model import ElasticNet as ElasticNet
+from sparsereg.linear_model import GroupLasso as GroupLasso
 from sparsereg.linear_model import Lasso as Lasso
+from sparsereg.linear_model import MultiTaskElasticNet as MultiTaskElasticNet
+from sparsereg.linear_model import MultiTaskLasso as MultiTaskLasso
 from sparsereg.linear_model import SparseClassifier as SparseClassifier
+from sparsereg.linear_model import SparseGroupLasso as SparseGroupLasso
 from sparsereg.linear_model import SparseRegressor as SparseRegressor
 from sparsereg.model_selection import ElasticNetCV as ElasticNetCV
 from sparsereg.model_selection import LassoCV as LassoCV
@@ -25,11 +29,15 @@ __all__ = [
     "ElasticNet",
     "ElasticNetCV",
     "FeatureCross",
+    "GroupLasso",
     "Lasso",
     "LassoCV",
+    "MultiTaskElasticNet",
+    "MultiTaskLasso",
     "PathSearchCV",
     "SelectNonzero",
     "SparseClassifier",
+    "SparseGroupLasso",
     "SparseRegressor",
     "alpha_max",
     "compact",

@@ -13,7 +13,7 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, xlogy
+from scipy.special import expit, kl_div, logsumexp, softmax, xlogy
 from sklearn.base import BaseEstimator
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "LogLoss",
     "Loss",
     "Poisson",
+    "Softmax",
     "SquaredError",
     "SquaredHinge",
     "Tweedie",
@@ -42,8 +43,9 @@ class Loss(BaseEstimator):
     """
 
     curvature: ClassVar[str] = "diagonal"
-    """``"diagonal"``: `gradient_hessian` returns both derivatives. ``"none"``: the loss offers no second derivative
-    that is good enough for Newton steps (its ``h`` is then an upper bound) and proximal gradient is used."""
+    """``"diagonal"``: `gradient_hessian` returns both derivatives. ``"softmax"``: see `Softmax`. ``"none"``: the loss
+    offers no second derivative that is good enough for Newton steps (its ``h`` is then an upper bound) and proximal
+    gradient is used."""
 
     curvature_floor: ClassVar[float] = 1e-6
     """Smallest curvature of a sample in a Newton model, as a share of the largest: no direction may be flat."""
@@ -185,6 +187,74 @@ class LogLoss(Loss):
     def check_target(self, y: Array) -> Array:
         """Require values in [0, 1]."""
         return _require(y, (y >= 0.0) & (y <= 1.0), self._name(), "values in [0, 1]")
+
+
+class Softmax(Loss):
+    r"""Multinomial logistic loss of ``K`` classes, ``f(eta) = log sum_k exp(eta_k) - sum_k y_k eta_k``.
+
+    The classes of a sample are spread out: arrays of length ``K n`` hold class 0 of all samples, then class 1 and so
+    on; each entry of `value` is ``y_k (log sum exp - eta_k)``, whose sum over the classes is the loss. ``y`` holds
+    labels as zeros and a one, or probabilities that sum to one. Every class has its own weights (the symmetric
+    parametrisation: adding the same to all classes changes nothing but the penalty).
+
+    `gradient_hessian` returns ``p - y`` and ``p``: with ``h = s p`` of a sample its Hessian is
+    ``diag(h) - h h' / sum_k h_k``, which solvers know as curvature ``"softmax"``.
+
+    Parameters
+    ----------
+    n_classes : int, default=2
+
+    Notes
+    -----
+    With ``K = 2`` and a penalty that is even in the weights, the optimum has ``w_1 = -w_0 = v / 2``: it is the
+    `LogLoss` of ``v`` at the same strength for L1, at half the strength for a squared norm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsereg.losses import Softmax
+    >>> Softmax(3).value(np.array([1.0, 0.0, 0.0]), np.zeros(3)).round(4)
+    array([1.0986, 0.    , 0.    ])
+    """
+
+    curvature = "softmax"
+
+    def __init__(self, n_classes: int = 2):
+        self.n_classes = n_classes
+
+    def _log_probabilities(self, eta: Array) -> Array:
+        spread = eta.reshape(self.n_classes, -1)
+        with np.errstate(invalid="ignore"):
+            return (spread - logsumexp(spread, axis=0)).ravel() if spread.size else eta
+
+    def value(self, y: Array, eta: Array) -> Array:
+        """Return ``-y_k log p_k``."""
+        with np.errstate(invalid="ignore"):
+            return np.where(y == 0.0, 0.0, -y * self._log_probabilities(eta))
+
+    def gradient_hessian(self, y: Array, eta: Array) -> tuple[Array, Array]:
+        """Return ``p - y`` and ``p``."""
+        p = np.exp(self._log_probabilities(eta))
+        return p - y, p
+
+    def infimum(self, y: Array) -> Array:
+        """Return the terms of the entropy of ``y``, zero for labels."""
+        return -xlogy(y, y)
+
+    def conjugate(self, y: Array, v: Array) -> Array:
+        """Return ``t_k log t_k`` with ``t = y + v >= 0``, for ``v`` that sum to zero over the classes."""
+        t = y + v
+        return np.where(t >= -_DOMAIN_SLACK, xlogy(np.maximum(t, 0.0), np.maximum(t, 0.0)), np.inf)
+
+    def fenchel_young(self, y: Array, eta: Array, v: Array) -> Array:
+        """Return the terms ``t log(t / p) - t + p >= 0`` of the divergence of ``t = y + v`` from ``p``."""
+        t = y + v
+        inside = t >= -_DOMAIN_SLACK
+        return np.where(inside, kl_div(np.maximum(t, 0.0), np.exp(self._log_probabilities(eta))), np.inf)
+
+    def inverse_link(self, eta: Array) -> Array:
+        """Return the probabilities of linear predictors of shape (n_samples, n_classes)."""
+        return softmax(eta, axis=1)
 
 
 class _LogLinkLoss(Loss):

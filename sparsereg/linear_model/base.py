@@ -23,7 +23,8 @@ from sparsereg.linear_model.validation import (
 )
 from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import Penalty, get_penalty
-from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, solve
+from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, joint_problem, solve
+from sparsereg.solvers.outputs import OutputsDesign
 
 __all__ = ["NO_MINIMUM", "Data", "SparseLinearModel", "coefficients", "how_exact", "warn_once"]
 
@@ -81,7 +82,7 @@ class SparseLinearModel(BaseEstimator):
         """Prepare, solve one problem per output, keep the answers; all or nothing."""
         with all_or_nothing(self):
             problems = self._problems(self._prepare(X, y, sample_weight, offset))
-            starts = self._starts(problems[0].design, len(problems))
+            starts = self._starts(problems)
             callback = _print_line if self.verbose else None
             solutions = [
                 solve(problem, start, tol=self.tol, max_iter=self.max_iter, callback=callback)
@@ -90,10 +91,35 @@ class SparseLinearModel(BaseEstimator):
             self._keep(solutions)
             warn_once(self, solutions)
 
+    def _joint_loss(self, n_outputs: int) -> Loss | None:
+        """Return the loss of all outputs as one problem, None if each is one of its own."""
+        return None
+
     def _problems(self, data: Data) -> list[Problem]:
-        """Return one problem per output, on one design; notes what `_keep` must know of the data."""
+        """Return one problem per output, or one for all, on one design; notes what `_keep` must know of the data."""
         design = as_design(data.X)
         self._dtype, self._with_offset = data.X.dtype, data.offset is not None
+        names = getattr(self, "feature_names_in_", None)
+        n_outputs = data.Y.shape[1]
+        joint = self._joint_loss(n_outputs)
+        if joint is not None:
+            offset = data.offset
+            if offset is not None and offset.ndim == 1:
+                offset = np.repeat(offset[:, None], n_outputs, axis=1)
+            return [
+                joint_problem(
+                    design,
+                    data.Y,
+                    joint,
+                    self._penalty(),
+                    self.alpha,
+                    sample_weight=data.sample_weight,
+                    offset=offset,
+                    fit_intercept=bool(self.fit_intercept),
+                    feature_names=names,
+                    **self._options(),
+                )
+            ]
         return [
             Problem.from_data(
                 design,
@@ -104,29 +130,24 @@ class SparseLinearModel(BaseEstimator):
                 sample_weight=data.sample_weight,
                 offset=data.offset,
                 fit_intercept=bool(self.fit_intercept),
-                feature_names=getattr(self, "feature_names_in_", None),
+                feature_names=names,
                 **self._options(),
             )
             for y in data.Y.T
         ]
 
-    def _starts(self, design: Design, n_outputs: int) -> list[tuple[Array, float] | None]:
+    def _starts(self, problems: Sequence[Problem]) -> list[tuple[Array, float] | None]:
         """Return the last fit on today's occupied columns; cold if there is none or the shape is another."""
-        last = getattr(self, "sparse_coef_", None)
-        if not self.warm_start or last is None or last.shape != (n_outputs, design.n_features):
-            return [None] * n_outputs
-        intercepts = np.broadcast_to(self.intercept_, n_outputs)
-        starts: list[tuple[Array, float] | None] = []
-        for k in range(n_outputs):
-            entries = slice(last.indptr[k], last.indptr[k + 1])
-            ids, w = last.indices[entries].astype(np.int64), np.zeros(design.shape[1])
-            place = ids if design.columns is None else np.searchsorted(design.columns, ids)
-            here = place < len(w)
-            if design.columns is not None:
-                here[here] = design.columns[place[here]] == ids[here]
-            w[place[here]] = last.data[entries][here]
-            starts.append((w, float(intercepts[k]) if self.fit_intercept else 0.0))
-        return starts
+        last, design = getattr(self, "sparse_coef_", None), problems[0].design
+        joint = design if isinstance(design, OutputsDesign) else None
+        n_outputs, base = (len(problems), design) if joint is None else (joint.n_outputs, joint.base)
+        if not self.warm_start or last is None or last.shape != (n_outputs, base.n_features):
+            return [None] * len(problems)
+        intercepts = np.broadcast_to(self.intercept_ if self.fit_intercept else 0.0, n_outputs).astype(np.float64)
+        W = np.array([_on_occupied(base, last, k) for k in range(n_outputs)])
+        if joint is not None:
+            return [(joint.point(W, intercepts), 0.0)]
+        return [(w, float(b)) for w, b in zip(W, intercepts, strict=True)]
 
     def _keep(self, solutions: Sequence[Solution]) -> None:
         """Copy the solutions, one per output, into the fitted attributes."""
@@ -160,10 +181,10 @@ class SparseLinearModel(BaseEstimator):
                 "this model was fitted with an offset and needs one here: pass offset=..., or offset=0 if that is meant"
             )
         X = check_matrix(self, X, reset=False)
-        offset = check_offset(offset, X.shape[0])
+        offset = check_offset(offset, X.shape[0], self.sparse_coef_.shape[0])
         eta = linear_predictor(X, self.sparse_coef_) + self.intercept_
         if offset is not None:
-            eta = eta + offset[:, None]
+            eta = eta + (offset if offset.ndim == 2 else offset[:, None])
         return eta[:, 0] if self._flat else eta
 
     def __sklearn_tags__(self):
@@ -172,15 +193,31 @@ class SparseLinearModel(BaseEstimator):
         return tags
 
 
+def _on_occupied(design: Design, coef: sp.csr_array, output: int) -> Array:
+    """Return the weights of an output on the occupied columns of a design."""
+    entries = slice(coef.indptr[output], coef.indptr[output + 1])
+    ids, w = coef.indices[entries].astype(np.int64), np.zeros(design.shape[1])
+    place = ids if design.columns is None else np.searchsorted(design.columns, ids)
+    here = place < len(w)
+    if design.columns is not None:
+        here[here] = design.columns[place[here]] == ids[here]
+    w[place[here]] = coef.data[entries][here]
+    return w
+
+
 def coefficients(solutions: Sequence[Solution], dtype: np.dtype) -> tuple[sp.csr_array, Array]:
-    """Return the weights, (n_outputs, n_features), and the intercepts of some solutions, one per output."""
+    """Return the weights, (n_outputs, n_features), and the intercepts of solutions, one per output or one for all."""
+    intercepts = np.concatenate([np.atleast_1d(s.intercept) for s in solutions])
+    n_outputs, total = len(intercepts), sum(s.n_features for s in solutions)
+    n_features = total // n_outputs
     values = np.concatenate([s.coef_value for s in solutions]).astype(dtype)
-    ids = np.concatenate([s.coef_index for s in solutions])
-    indptr = np.cumsum([0, *(len(s.coef_value) for s in solutions)])
-    shape = (len(solutions), solutions[0].n_features)
-    if shape[1] <= np.iinfo(np.int32).max:
+    firsts = np.cumsum([0, *(s.n_features for s in solutions[:-1])])
+    ids = np.concatenate([first + s.coef_index for first, s in zip(firsts, solutions, strict=True)])
+    output, ids = np.divmod(ids, max(n_features, 1))
+    indptr = np.searchsorted(output, np.arange(n_outputs + 1))
+    if n_features <= np.iinfo(np.int32).max:
         ids, indptr = ids.astype(np.int32), indptr.astype(np.int32)
-    return sp.csr_array((values, ids, indptr), shape=shape), np.array([s.intercept for s in solutions], dtype=dtype)
+    return sp.csr_array((values, ids, indptr), shape=(n_outputs, n_features)), intercepts.astype(dtype)
 
 
 def check_model_settings(model: Any) -> None:

@@ -27,7 +27,7 @@ __all__ = ["ElasticNet", "Lasso", "SparseRegressor"]
 Array = np.ndarray
 
 
-class _Regressor(RegressorMixin, SparseLinearModel):
+class RegressorBase(RegressorMixin, SparseLinearModel):
     """Fit, predict and score for targets that are numbers, in one or several columns."""
 
     _column_is_flat = False  # whether y of shape (n, 1) is treated as one-dimensional, as scikit-learn's Lasso does
@@ -41,7 +41,7 @@ class _Regressor(RegressorMixin, SparseLinearModel):
             float32 and float64 are used as they are, dense in C or Fortran order, CSR or CSC; never copied for a change
             of layout that the solver does not need, never changed.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Target; several columns are fitted one by one.
+            Target; several columns are fitted one by one, or together where the penalty (`Rows`) binds them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0; only their proportions matter.
         offset : array-like of shape (n_samples,) or float, default=None
@@ -54,6 +54,9 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         self._fit(X, y, sample_weight, offset)
         return self
 
+    def _joint_loss(self, n_outputs: int) -> Loss | None:
+        return self._loss() if n_outputs > 1 and self._penalty().joint else None
+
     def _prepare(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Data:
         self._check_settings()
         X, y = check_matrix(self, X, y=y, multi_output=True, y_numeric=True)
@@ -61,7 +64,8 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         self._two_dimensional = y.ndim == 2
         self._flat = y.ndim == 1 or (self._column_is_flat and y.shape[1] == 1)
         n = X.shape[0]
-        return Data(X, y.reshape(n, -1), check_sample_weight(sample_weight, n), check_offset(offset, n))
+        Y = y.reshape(n, -1)
+        return Data(X, Y, check_sample_weight(sample_weight, n), check_offset(offset, n, Y.shape[1]))
 
     def predict(self, X: Any, offset: Any = None) -> Array:
         """Predict the target: the linear predictor through the inverse link of the loss.
@@ -97,11 +101,12 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         eta = self._linear_predictor(X, offset)
         Y = check_targets_like(y, eta).reshape(len(eta), -1)
         eta = eta.reshape(len(eta), -1)
-        weights, offset = check_sample_weight(sample_weight, len(eta)), check_offset(offset, len(eta))
+        weights, offset = check_sample_weight(sample_weight, len(eta)), check_offset(offset, len(eta), Y.shape[1])
         empty = np.zeros((len(eta), 0))
         scores = []
         for k in range(Y.shape[1]):
-            problem = Problem.from_data(empty, Y[:, k], self._loss(), None, sample_weight=weights, offset=offset)
+            known = offset if offset is None or offset.ndim == 1 else offset[:, k]
+            problem = Problem.from_data(empty, Y[:, k], self._loss(), None, sample_weight=weights, offset=known)
             worst = problem.loss_value(null_model(problem).eta) - problem.infimum
             missing = problem.loss_value(eta[:, k].astype(np.float64)) - problem.infimum
             scores.append(1.0 - missing / worst if worst > 0.0 else float(missing <= 0.0))
@@ -117,7 +122,7 @@ class _Regressor(RegressorMixin, SparseLinearModel):
         return tags
 
 
-class SparseRegressor(_Regressor):
+class SparseRegressor(RegressorBase):
     r"""Sparse linear regression: any loss with any penalty, certified by a duality gap.
 
     Minimises ``(1 / sum_i s_i) sum_i s_i f(y_i, o_i + b + x_i . w) + Omega_alpha(w)`` over weights ``w`` and intercept
@@ -229,7 +234,7 @@ class SparseRegressor(_Regressor):
             raise ValueError(f"loss {self.loss!r} is for two classes: use SparseClassifier")
 
 
-class _HouseholdRegressor(_Regressor):
+class HouseholdRegressor(RegressorBase):
     """scikit-learn's names: squared error, its shapes for a single column of targets."""
 
     _column_is_flat = True
@@ -248,7 +253,7 @@ class _HouseholdRegressor(_Regressor):
         return {"lower": 0.0 if self.positive else None}
 
 
-class Lasso(_HouseholdRegressor):
+class Lasso(HouseholdRegressor):
     r"""The lasso with scikit-learn's parameters, defaults and answers.
 
     Minimises ``(1 / (2 sum_i s_i)) sum_i s_i (y_i - b - x_i . w)^2 + alpha sum_j |w_j|``.
@@ -307,7 +312,7 @@ class Lasso(_HouseholdRegressor):
         return L1()
 
 
-class ElasticNet(_HouseholdRegressor):
+class ElasticNet(HouseholdRegressor):
     r"""The elastic net with scikit-learn's parameters, defaults and answers.
 
     Minimises ``(1 / (2 sum_i s_i)) sum_i s_i (y_i - b - x_i . w)^2 + alpha l1_ratio sum_j |w_j|

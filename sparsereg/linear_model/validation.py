@@ -132,8 +132,16 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
     return weights
 
 
-def check_offset(offset: Any, n_samples: int) -> Array | None:
-    """Return the offset as float64, None for none; a single number serves all samples."""
+def check_offset(offset: Any, n_samples: int, n_outputs: int = 1) -> Array | None:
+    """Return the offset as float64, None for none; a number serves all samples, a vector all outputs."""
+    if n_outputs > 1 and np.ndim(offset) == 2:
+        array = check_array(offset, dtype=np.float64, input_name="offset")
+        if array.shape != (n_samples, n_outputs):
+            raise ValueError(
+                f"offset must be a number or have shape ({n_samples},) or ({n_samples}, {n_outputs}), one per sample "
+                f"and output; got shape {array.shape}"
+            )
+        return array
     return _per_sample("offset", offset, n_samples)
 
 

@@ -7,6 +7,8 @@ fit, centred when there is an intercept, and ``L`` the diagonal of the penalty's
 
 which without an l2 part is the rank of ``X_A``, and ``sum_j d_j^2 / (d_j^2 + n l2)`` for ridge regression with singular
 values ``d_j``. Weights without l2 part are eliminated first: they count one each, and what they explain is theirs.
+Norms of groups have a second derivative, too, which joins ``L`` (S. Vaiter et al., *The degrees of freedom of partly
+smooth regularizers*, Annals of the Institute of Statistical Mathematics 69 (2017)).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.penalties import SeparablePenalty
+from sparsereg.penalties import BlockPenalty, SeparablePenalty
 from sparsereg.solvers import Problem
 
 __all__ = ["Degrees", "DegreesOfFreedom"]
@@ -40,6 +42,8 @@ class DegreesOfFreedom:
         self.problem = problem
         one, two = self._penalty(1.0), self._penalty(2.0)
         self.penalised = (two.l1 > one.l1) | (two.l2 > one.l2)
+        if isinstance(one, BlockPenalty):
+            self.penalised |= ~one.kinkless
         self._kept: tuple[Array, Array, int, Array] | None = None
 
     def at(self, alpha: float, places: Array, w: Array, eta: Array, share: float | None = None) -> Degrees:
@@ -49,26 +53,29 @@ class DegreesOfFreedom:
         """
         penalty = self._penalty(alpha)
         moves = (w != 0.0) & ~(_touches(w, penalty.lower[places]) | _touches(w, penalty.upper[places]))
-        places = places[moves]
+        places, w = places[moves], w[moves]
         if share is None:
-            return self._of(penalty, places, eta)
-        refit = self._of(self._penalty(0.0), places, eta)
+            return self._of(penalty, places, w, eta)
+        refit = self._of(self._penalty(0.0), places, w, eta)
         if share == 0.0:
             return refit
-        fit = self._of(penalty, places, eta)
+        fit = self._of(penalty, places, w, eta)
         return Degrees(*(share * a + (1.0 - share) * b for a, b in zip(fit, refit, strict=True)))
 
-    def _penalty(self, alpha: float) -> SeparablePenalty:
+    def _penalty(self, alpha: float) -> SeparablePenalty | BlockPenalty:
         penalty = self.problem.at(alpha).penalty
-        if not isinstance(penalty, SeparablePenalty):
+        if not isinstance(penalty, SeparablePenalty | BlockPenalty):
             raise TypeError(
-                f"path must have an L1, L2, elastic net or no penalty: the degrees of freedom of "
+                f"path must have an L1, L2, elastic net, group or no penalty: the degrees of freedom of "
                 f"{type(penalty).__name__} are not known"
             )
         return penalty
 
-    def _of(self, penalty: SeparablePenalty, places: Array, eta: Array) -> Degrees:
+    def _of(self, penalty: SeparablePenalty | BlockPenalty, places: Array, w: Array, eta: Array) -> Degrees:
         chosen, l2 = self.penalised[places], penalty.l2[places]
+        if isinstance(penalty, BlockPenalty):
+            total = self._trace_of_blocks(penalty, places, w, self.problem.gradient_hessian(eta)[1])
+            return Degrees(total, total - float((~chosen).sum()))
         if penalty.kinked and not l2.any():  # the lasso: no matrix is needed
             return Degrees(float(len(places)), float(chosen.sum()))
         _, h = self.problem.gradient_hessian(eta)
@@ -87,6 +94,22 @@ class DegreesOfFreedom:
             kept = self._kept = (places, shape, *spectrum(self.problem, places, shape, h))
         _, _, rank, mu = kept
         return rank + float(np.sum(mu / (mu + unit)))
+
+    def _trace_of_blocks(self, penalty: BlockPenalty, places: Array, w: Array, h: Array) -> float:
+        """Return ``tr H (H + L)^-1`` where ``L`` is the second derivative of the penalty, norms of blocks included."""
+        if len(places) == 0:
+            return 0.0
+        G, mean, of = np.empty((len(places), len(places))), _means(self.problem, places, h), penalty.block.of[places]
+        self.problem.design.gram(places, h, mean, 0, G)
+        v = penalty.scale[places] * w
+        size = np.sqrt(np.bincount(of, weights=v * v))[of]
+        pull = penalty.norm[of] / size
+        inward = penalty.scale[places] * v / size
+        L = np.diag(penalty.l2[places] + pull * penalty.scale[places] ** 2)
+        L -= np.where(of[:, None] == of, np.outer(pull * inward, inward), 0.0)
+        unit = 1.0 / np.sqrt(np.maximum((G + L).diagonal(), np.finfo(np.float64).tiny))
+        units = np.outer(unit, unit)
+        return float(np.trace(np.linalg.pinv((G + L) * units, rcond=_RANK, hermitian=True) @ (G * units)))
 
 
 def spectrum(problem: Problem, places: Array, l2: Array, h: Array) -> tuple[int, Array]:

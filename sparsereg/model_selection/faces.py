@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import column_or_1d
 
-from sparsereg.linear_model.regression import ElasticNet, Lasso, _HouseholdRegressor
+from sparsereg.linear_model.regression import ElasticNet, HouseholdRegressor, Lasso
 from sparsereg.linear_model.validation import (
     all_or_nothing,
     check_matrix,
@@ -28,7 +28,7 @@ __all__ = ["ElasticNetCV", "LassoCV"]
 Array = np.ndarray
 
 
-class _HouseholdCV(_HouseholdRegressor):
+class _HouseholdCV(HouseholdRegressor):
     """Fit at the strength (and l1_ratio) with the smallest mean over folds of the mean squared error."""
 
     warm_start = False

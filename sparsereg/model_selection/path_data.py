@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from sparsereg.linear_model.base import Data
 from sparsereg.model_selection.path import Path
+from sparsereg.model_selection.refit import refuse_joint
 from sparsereg.solvers import Problem, Solution
 
 __all__ = ["occupied_places", "same_data"]
@@ -39,6 +40,7 @@ def same_data(path: Path, X: Any, y: Any, sample_weight: Any, offset: Any) -> tu
             f"X must have the {path._model.n_features_in_} features of the path; got {model.n_features_in_}"
         )
     problems = model._problems(data)
+    refuse_joint(problems)
     last = path._solutions[-1]
     if len(problems) != len(last) or not all(map(_agrees, problems, last)):
         raise ValueError(

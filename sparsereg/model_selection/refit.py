@@ -12,11 +12,12 @@ from scipy.linalg import cho_factor
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsereg.solvers import Problem, Solution, solve
+from sparsereg.solvers.outputs import OutputsDesign
 
 if TYPE_CHECKING:
     from sparsereg.model_selection.path import Path
 
-__all__ = ["relaxed"]
+__all__ = ["refuse_joint", "relaxed"]
 
 Array = np.ndarray
 
@@ -40,6 +41,7 @@ def relaxed(path: Path, problems: Sequence[Problem], gamma: float) -> Path:
     gamma : float
         Share of the penalised fit, in [0, 1].
     """
+    refuse_joint(problems)
     model, solutions, reason = path._model, [], ""
     refits = [_Refits(problem, model.tol, model.max_iter) for problem in problems]
     for alpha, at in zip(path.alphas, path._solutions, strict=True):
@@ -60,6 +62,15 @@ def relaxed(path: Path, problems: Sequence[Problem], gamma: float) -> Path:
     return type(path)(model, path.alphas[: len(solutions)], solutions, relax=gamma)
 
 
+def refuse_joint(problems: Sequence[Problem]) -> None:
+    """Require outputs that are problems of their own."""
+    if isinstance(problems[0].design, OutputsDesign):
+        raise ValueError(
+            "path must be of outputs that are fitted one by one: refits and information criteria are not offered for "
+            "tasks or classes that are one problem"
+        )
+
+
 class _Refits:
     """The refits of one output along a path: warm, and made only where the support changes."""
 
@@ -73,7 +84,10 @@ class _Refits:
         self.penalty = problem.at(0.0).penalty  # bounds, exclusions, a fixed ridge
         one, two = (problem.at(alpha).coordinates for alpha in (1.0, 2.0))
         excluded = (one.lower == 0.0) & (one.upper == 0.0)
-        self.always = np.flatnonzero((one.l1 == two.l1) & (one.l2 == two.l2) & ~excluded)
+        same = (one.l1 == two.l1) & (one.l2 == two.l2)
+        if problem.penalty.blocks == "groups":
+            same &= problem.at(1.0).penalty.kinkless
+        self.always = np.flatnonzero(same & ~excluded)
         self.support: Array | None = None
         self.failures = 0
 

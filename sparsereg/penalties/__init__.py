@@ -13,9 +13,13 @@ from __future__ import annotations
 from sparsereg.penalties.base import BoundPenalty as BoundPenalty
 from sparsereg.penalties.base import Coordinates as Coordinates
 from sparsereg.penalties.base import Penalty as Penalty
+from sparsereg.penalties.blocks import BlockPenalty as BlockPenalty
 from sparsereg.penalties.concave import MCP as MCP
 from sparsereg.penalties.concave import SCAD as SCAD
 from sparsereg.penalties.concave import ConcavePenalty as ConcavePenalty
+from sparsereg.penalties.groups import Group as Group
+from sparsereg.penalties.groups import Rows as Rows
+from sparsereg.penalties.groups import SparseGroup as SparseGroup
 from sparsereg.penalties.separable import L1 as L1
 from sparsereg.penalties.separable import L2 as L2
 from sparsereg.penalties.separable import ElasticNet as ElasticNet
@@ -27,13 +31,17 @@ __all__ = [
     "L2",
     "MCP",
     "SCAD",
+    "BlockPenalty",
     "BoundPenalty",
     "ConcavePenalty",
     "Coordinates",
     "ElasticNet",
+    "Group",
     "NoPenalty",
     "Penalty",
+    "Rows",
     "SeparablePenalty",
+    "SparseGroup",
     "get_penalty",
 ]
 

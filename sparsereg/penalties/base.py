@@ -30,7 +30,7 @@ class BoundPenalty:
     """
 
     blocks: ClassVar[str] = "features"
-    """What moves together: ``"features"`` now; groups and rows of a multi-output coefficient later."""
+    """What moves together: ``"features"`` each alone, ``"groups"`` of them as in `BlockPenalty`."""
 
     convex: ClassVar[bool] = True
 
@@ -86,6 +86,10 @@ class BoundPenalty:
         """
         return None
 
+    def across(self, n_outputs: int, n_free: int = 0) -> BoundPenalty:
+        """Return the penalty of `n_outputs` copies of the columns, one after the other, and `n_free` free weights."""
+        raise NotImplementedError(f"{type(self).__name__} is not offered for several outputs at once")
+
     unpenalised: Array | None = None
     """Mask of weights that alpha does not touch and that have no bounds: part of the null model. None: none."""
 
@@ -93,6 +97,18 @@ class BoundPenalty:
     def costless(self) -> Array | None:
         """Mask of weights without any cost, bounds or not: only a zero gradient certifies them. None: none."""
         return None
+
+    @property
+    def kinkless(self) -> Array:
+        """Mask of weights at which nothing in the cost has a kink: they are in every working set."""
+        costs = self.kernel_arguments()
+        if costs is None:
+            raise NotImplementedError(f"{type(self).__name__} does not say which weights have no kink")
+        return costs.l1 == 0.0
+
+    def whole(self, columns: Array) -> Array:
+        """Return the columns of all blocks that some columns touch."""
+        return columns
 
     @property
     def excluded(self) -> Array | None:
@@ -118,6 +134,9 @@ class Penalty(BaseEstimator):
 
     A spec implements `bound`; one that honours factors, bounds and ``standardize`` implements `bind` instead.
     """
+
+    joint: ClassVar[bool] = False
+    """Whether it binds several outputs together, so that they must be one problem."""
 
     def bound(self, alpha: float, m: int) -> BoundPenalty:
         """Return the penalty of `m` weights at strength `alpha`."""

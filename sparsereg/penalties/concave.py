@@ -128,6 +128,11 @@ class ConcavePenalty(BoundPenalty):
         return np.array([piece[1:] for piece in self.pieces]).T
 
     @property
+    def kinkless(self) -> Array:
+        """Mask of the weights that cost nothing at zero."""
+        return self._kink == 0.0
+
+    @property
     def concavity(self) -> Array:
         """``max(-Omega'')`` per weight: what the curvature of the loss must exceed for a convex objective."""
         return max(-piece.curvature for piece in self.pieces) * self.unit**2 * (self._kink > 0.0) - self.l2

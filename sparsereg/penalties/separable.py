@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -129,6 +130,16 @@ class SeparablePenalty(BoundPenalty):
             other.__dict__[name] = getattr(self, name)
         return other
 
+    def across(self, n_outputs: int, n_free: int = 0) -> BoundPenalty:
+        """Return the penalty of `n_outputs` copies of the columns and of `n_free` more weights that cost nothing."""
+
+        def repeated(values: Array, rest: float) -> Array:
+            return np.concatenate([np.tile(values, n_outputs), np.full(n_free, rest)])
+
+        return SeparablePenalty.of(
+            repeated(self.l1, 0.0), repeated(self.l2, 0.0), repeated(self.lower, -np.inf), repeated(self.upper, np.inf)
+        )
+
     @cached_property
     def bounded(self) -> bool:
         """Whether any weight has a finite bound."""
@@ -169,6 +180,16 @@ class SeparablePenalty(BoundPenalty):
     def kernel_arguments(self) -> Coordinates:
         """Return the four arrays."""
         return Coordinates(self.l1, self.l2, self.lower, self.upper)
+
+
+def check_share(name: str, value: Any, high: float) -> None:
+    """Require a number in [0, high]."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number; got {value!r} of type {type(value).__name__}")
+    number = float(value)
+    if not (0.0 <= number <= high and number < np.inf):
+        allowed = f"lie in [0, {high:g}]" if high < np.inf else "be >= 0 and finite"
+        raise ValueError(f"{name} must {allowed}; got {value!r}")
 
 
 class _SeparableSpec(Penalty):
@@ -254,10 +275,7 @@ class ElasticNet(_SeparableSpec):
         self.l1_ratio = l1_ratio
 
     def _strengths(self) -> tuple[float, float]:
-        if not isinstance(self.l1_ratio, Real):
-            raise TypeError(f"l1_ratio must be a number; got {self.l1_ratio!r} of type {type(self.l1_ratio).__name__}")
-        if not 0.0 <= self.l1_ratio <= 1.0:
-            raise ValueError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio!r}")
+        check_share("l1_ratio", self.l1_ratio, 1.0)
         return float(self.l1_ratio), 1.0 - float(self.l1_ratio)
 
 

@@ -85,10 +85,11 @@ def certificate_of_parts(
     objective = loss_value + cost
     u = -z
     gap = np.nan
+    if penalty.costless is not None and polished is not None:
+        low, high = penalty.box
+        endless = np.isinf(np.where(u > 0.0, high, low))  # a bound makes the conjugate finite, and small
+        u[penalty.costless & endless & (np.abs(z) <= polished)] = 0.0
     conjugate = penalty.conjugate(u) if penalty.convex else None
-    if conjugate is not None and penalty.costless is not None and polished is not None:
-        zero = penalty.costless & np.isinf(conjugate) & (np.abs(z) <= polished)
-        u[zero] = conjugate[zero] = 0.0
     if conjugate is not None:
         ratio = penalty.dual_ratio(u)
         gap = _unscaled(conjugate, ratio, cost - float(u @ w), objective - problem.infimum)

@@ -61,6 +61,8 @@ class Design:
     shape: tuple[int, int]
     n_features: int
     columns: Array | None
+    constants: Array = np.empty(0, dtype=np.int64)
+    """Columns of ones that stand for intercepts, of which users know nothing."""
 
     def matvec(self, w: Array) -> Array:
         """Return ``X w`` (only nonzero weights cost anything)."""
@@ -78,6 +80,23 @@ class Design:
     def dot(self, columns: Array, v: Array) -> Array:
         """Return ``X[:, columns]' v``."""
         raise NotImplementedError
+
+    def times_many(self, columns: Array, W: Array) -> Array:
+        """Return ``X[:, columns] W`` for several vectors, the columns of ``W``."""
+        return np.column_stack([self.times(columns, np.ascontiguousarray(w)) for w in W.T])
+
+    def dot_many(self, columns: Array | None, V: Array) -> Array:
+        """Return ``V X[:, columns]`` for several vectors, the rows of ``V``; None means all columns."""
+        return np.array([self.rmatvec(v) if columns is None else self.dot(columns, v) for v in V])
+
+    def curved(self, h: Array, v: Array) -> Array:
+        """Return the curvature of the loss times ``v``."""
+        return h * v
+
+    def report(self, w: Array, b: float) -> tuple[Array, Array, Any]:
+        """Return a point as users know it: numbers and values of the features with a weight, and the intercept."""
+        used = np.flatnonzero(w)
+        return self.feature_ids(used), w[used], float(b)
 
     def moments(self, columns: Array, h: Array, sum_h: float, centre: bool) -> tuple[Array, Array]:
         """Return weighted means (zero unless `centre`) and sums of squares about them."""
@@ -172,6 +191,30 @@ class DenseDesign(Design):
         sums, squares = np.empty(self.shape[1]), np.empty(self.shape[1])
         dense_sums(self.X, sums, squares)
         return _lengths(sums, squares, self.shape[0], centre)
+
+    def times_many(self, columns: Array, W: Array) -> Array:
+        """Return ``X[:, columns] W``, with BLAS-3."""
+        n, m = self.shape
+        out = np.zeros((n, W.shape[1]))
+        if len(columns) == m:
+            full = np.empty_like(W)
+            full[columns] = W
+            return self.X @ full if self.X.dtype == np.float64 else super().times_many(columns, W)
+        for part in _split(len(columns), n):
+            out += _gather(self.X, columns[part]).astype(np.float64, copy=False) @ W[part]
+        return out
+
+    def dot_many(self, columns: Array | None, V: Array) -> Array:
+        """Return ``V X[:, columns]``, with BLAS-3."""
+        n, m = self.shape
+        if columns is None:
+            if self.X.dtype == np.float64:
+                return V @ self.X
+            columns = np.arange(m)
+        out = np.empty((len(V), len(columns)))
+        for part in _split(len(columns), n):
+            out[:, part] = V @ _gather(self.X, columns[part]).astype(np.float64, copy=False)
+        return out
 
     def moments(self, columns: Array, h: Array, sum_h: float, centre: bool) -> tuple[Array, Array]:
         """Return weighted means and sums of squares about them, in two passes."""

@@ -45,7 +45,7 @@ class ExactPoint(NamedTuple):
 
 def piecewise_linear(problem: Problem) -> bool:
     """Whether the solution is piecewise linear in alpha: quadratic loss, and only the L1 part of the penalty moves."""
-    if not problem.loss.quadratic or problem.penalty.kernel_arguments() is None:
+    if not problem.loss.quadratic or problem.penalty.blocks != "features" or problem.penalty.kernel_arguments() is None:
         return False
     one, two = (problem.at(alpha).penalty.kernel_arguments() for alpha in (1.0, 2.0))
     assert one is not None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from sparsereg.penalties import Coordinates
 from sparsereg.solvers._kernels.gram import gram_features
 
-__all__ = ["solve_gram"]
+__all__ = ["MAX_SUPPORT", "alternate", "solve_gram"]
 
 Array = np.ndarray
 
 _EPOCHS = 10  # of coordinate descent between two Newton steps, at least
 _WORK = 2e8  # multiplications in one call of a kernel: an interrupt waits no longer than a fraction of a second
 _PATIENCE = 64  # times as many epochs between Newton steps, at most
-_MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
+MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
 
 
 def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float, max_epochs: int) -> tuple[Array, int]:
@@ -29,18 +31,40 @@ def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float, max
     l1, l2, lower, upper = costs
     w, gradient = w.copy(), z.copy()
     everything = np.arange(len(w))
+    epochs = alternate(
+        w,
+        lambda n: gram_features(G, gradient, w, l1, l2, lower, upper, everything, n, tol),
+        lambda: _newton_on_support(G, gradient, w, costs),
+        tol,
+        max_epochs,
+    )
+    return w, epochs
+
+
+def alternate(
+    w: Array,
+    descend: Callable[[int], tuple[int, float]],
+    newton: Callable[[], bool],
+    tol: float,
+    max_epochs: int,
+) -> int:
+    """Descend and take Newton steps in turn until an epoch changes no gradient by more than `tol`; return the epochs.
+
+    Both work in place on ``w``; ``descend(n)`` returns the epochs done and the largest change of the last, ``newton()``
+    whether its step went all the way.
+    """
     epochs, patience, k = 0, 1, len(w)
     at_least = max(_EPOCHS, int(6e4 / (k * (20.0 + 0.25 * k) + 1.0)))
     while epochs < max_epochs:
         batch = patience * max(at_least, int(np.count_nonzero(w)) // 50)
         batch = min(batch, max(1, int(_WORK / (k * k + 1))))
-        done, change = gram_features(G, gradient, w, l1, l2, lower, upper, everything, batch, tol)
+        done, change = descend(batch)
         epochs += done
         if change <= tol:
             break
         # A support larger than the rank has no Newton step to speak of: leave it to coordinate descent for longer.
-        patience = 1 if _newton_on_support(G, gradient, w, costs) else min(2 * patience, _PATIENCE)
-    return w, epochs
+        patience = 1 if newton() else min(2 * patience, _PATIENCE)
+    return epochs
 
 
 def _newton_on_support(G: Array, gradient: Array, w: Array, costs: Coordinates) -> bool:
@@ -51,7 +75,7 @@ def _newton_on_support(G: Array, gradient: Array, w: Array, costs: Coordinates) 
     l1, l2, lower, upper = costs
     free = (w > lower) & (w < upper) & ((w != 0.0) | (l1 == 0.0))
     A = np.flatnonzero(free & (G.diagonal() + l2 > 0.0))
-    if not 0 < len(A) <= _MAX_SUPPORT:
+    if not 0 < len(A) <= MAX_SUPPORT:
         return False
     sign = np.sign(w[A]) * (l1[A] > 0.0)
     G_A = G[np.ix_(A, A)]

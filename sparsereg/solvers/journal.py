@@ -115,14 +115,14 @@ class Journal:
         """Freeze the result."""
         if has_no_minimum(self.problem, w, b):
             status, cert = "no_finite_minimum", cert._replace(gap=np.nan)
-        used = np.flatnonzero(w != 0.0)
         design, scale = self.problem.design, self.reference.scale
+        ids, values, intercept = design.report(w, b)
         missing = cert.objective - self.problem.penalty.value(w) - self.problem.infimum
         return Solution(
-            coef_index=design.feature_ids(used),
-            coef_value=w[used],
+            coef_index=ids,
+            coef_value=values,
             n_features=design.n_features,
-            intercept=float(b),
+            intercept=intercept,
             gap=float(cert.gap),
             violation=float(cert.violation),
             scale=float(scale),

@@ -13,10 +13,10 @@ import numpy as np
 
 from sparsereg.penalties import BoundPenalty
 from sparsereg.solvers.certificate import Certificate, certificate_of_parts
-from sparsereg.solvers.gram_descent import solve_gram
 from sparsereg.solvers.journal import Journal
+from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem, Progress, Solution
-from sparsereg.solvers.quadratic import Stretch, flat_columns
+from sparsereg.solvers.quadratic import Stretch, flat_columns, minimise_gram
 from sparsereg.solvers.reference import Reference
 
 __all__ = ["NormalEquations", "normal_equations_pay"]
@@ -35,7 +35,9 @@ def normal_equations_pay(problem: Problem, n_strengths: int) -> bool:
     than columns are left to working sets: there the matrix is larger than X.
     """
     n, m = problem.design.shape
-    if not (problem.loss.quadratic and problem.penalty.convex) or not 0 < m <= min(n, _MAX_COLUMNS):
+    several = isinstance(problem.design, OutputsDesign)  # they share a matrix that is smaller by their number squared
+    convex_quadratic = problem.loss.quadratic and problem.penalty.convex
+    if several or not convex_quadratic or not 0 < m <= min(n, _MAX_COLUMNS):
         return False
     return problem.design.gram_cost(m) <= 2.0 * problem.design.entries(m) * n_strengths
 
@@ -96,8 +98,8 @@ class NormalEquations:
             if status or journal.n_iter >= max_iter:
                 return journal.solution(self.w, self.b, cert, status or "max_iter")
             accuracy = max(inner * cert.violation, 1e-15 * self.reference.unit)
-            old, costs = self.w, self.problem.coordinates
-            self.w, epochs = solve_gram(self.G, self.z, old, costs, accuracy, _MAX_EPOCHS)
+            old, columns = self.w, np.arange(len(self.w))
+            self.w, epochs = minimise_gram(self.problem, columns, self.G, self.z, old, accuracy, _MAX_EPOCHS)
             journal.working(len(old), epochs, float((self.w != old).any()))
             self._evaluate()
             inner *= 0.1

@@ -45,7 +45,7 @@ def unpenalised_columns(problem: Problem) -> Array:
     """Return the columns that alpha does not touch and that have no bounds, none if there is no other column."""
     free, excluded = problem.penalty.unpenalised, problem.penalty.excluded
     if free is None or not free.any() or (free if excluded is None else free | excluded).all():
-        return np.empty(0, dtype=np.int64)
+        return problem.design.constants
     return np.flatnonzero(free)
 
 

@@ -109,7 +109,7 @@ def _screen(problem: Problem, n_strengths: int) -> Screen | None:
     kinked = problem.coordinates.l1.any()
     if not kinked or n_strengths < _LONG or design.entries(design.shape[1]) < _LARGE:
         return None
-    norms = design.norms(problem.fit_intercept)
+    norms = design.norms(problem.fit_intercept) if problem.penalty.blocks == "features" else None
     return None if norms is None else Screen(design, norms)
 
 

@@ -20,7 +20,16 @@ from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import BoundPenalty, Coordinates, Penalty, get_penalty
 from sparsereg.solvers.design import Design, as_design
 
-__all__ = ["Problem", "Progress", "Record", "Solution"]
+__all__ = [
+    "Problem",
+    "Progress",
+    "Record",
+    "Solution",
+    "dropout_ridge",
+    "normalised_weights",
+    "of_strength",
+    "standard_deviations",
+]
 
 Array = np.ndarray
 
@@ -101,22 +110,15 @@ class Problem:
         design, loss = as_design(X), get_loss(loss)
         n = design.shape[0]
         y = loss.check_target(_per_sample("y", y, n))
-        if sample_weight is None:
-            weights = np.full(n, 1.0 / n)
-        else:
-            weights = _per_sample("sample_weight", sample_weight, n)
-            if (weights < 0.0).any() or not weights.any():
-                raise ValueError("sample_weight must be >= 0 with a value > 0")
-            weights = weights / weights.max()
-            weights = weights / weights.sum()
-            if loss.positive and not y[weights > 0.0].any():
-                raise ValueError(
-                    f"y must hold a value > 0 with a weight > 0 for the loss {loss!r}: there is no finite minimum"
-                )
+        weights = normalised_weights(sample_weight, n)
+        if loss.positive and not y[weights > 0.0].any():
+            raise ValueError(
+                f"y must hold a value > 0 with a weight > 0 for the loss {loss!r}: there is no finite minimum"
+            )
         if offset is not None:
             offset = _per_sample("offset", np.broadcast_to(offset, (n,)) if np.ndim(offset) == 0 else offset, n)
-        scale = _standard_deviations(design, weights) if standardize else None
-        ridge = _dropout_ridge(design, weights, loss, dropout) if dropout else None
+        scale = standard_deviations(design, weights) if standardize else None
+        ridge = dropout_ridge(design, weights, loss, dropout) if dropout else None
         spec = get_penalty(penalty) if penalty is None or isinstance(penalty, str) else penalty
 
         def bind(alpha: float) -> BoundPenalty:
@@ -131,20 +133,9 @@ class Problem:
                 upper=upper,
             )
 
-        at_one = cache(lambda: bind(1.0))
-
-        def penalty_at(alpha: float) -> BoundPenalty:
-            _check_alpha(alpha)
-            one = at_one()
-            # A penalty of one's own need not be a BoundPenalty.
-            bound = one.times(alpha) if alpha > 0.0 and isinstance(one, BoundPenalty) else None
-            if bound is None:
-                bound = bind(alpha)
-            return bound if ridge is None else bound.plus_ridge(ridge)
-
         _check_alpha(alpha)
         bound = bind(alpha) if ridge is None else bind(alpha).plus_ridge(ridge)
-        return cls(design, y, weights, offset, loss, bound, fit_intercept, penalty_at)
+        return cls(design, y, weights, offset, loss, bound, fit_intercept, of_strength(bind, ridge))
 
     def at(self, alpha: float) -> Problem:
         """Return the same problem at another strength."""
@@ -250,9 +241,11 @@ class Solution:
     Attributes
     ----------
     coef_index, coef_value : ndarray
-        The nonzero weights: feature numbers, ascending, and values.
+        The nonzero weights: feature numbers, ascending, and values. Of several outputs solved as one problem, output
+        ``k`` has the numbers from ``k`` times the number of features on.
     n_features : int
-    intercept : float
+        Of all outputs together.
+    intercept : float or ndarray of shape (n_outputs,)
     gap : float
         Duality gap: the objective is at most this far above its minimum. nan where no bound exists.
     violation : float
@@ -274,7 +267,7 @@ class Solution:
     coef_index: Array
     coef_value: Array
     n_features: int
-    intercept: float
+    intercept: Any
     gap: float
     violation: float
     scale: float
@@ -307,6 +300,33 @@ def _check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha must be >= 0 and finite; got {alpha!r}")
 
 
+def of_strength(bind: Callable[[float], BoundPenalty], ridge: Array | None = None) -> Callable[[float], BoundPenalty]:
+    """Return the penalty as a function of the strength: bound once, where it is linear in it, plus a fixed ridge."""
+    at_one = cache(lambda: bind(1.0))
+
+    def penalty_at(alpha: float) -> BoundPenalty:
+        _check_alpha(alpha)
+        one = at_one()
+        # A penalty of one's own need not be a BoundPenalty.
+        bound = one.times(alpha) if alpha > 0.0 and isinstance(one, BoundPenalty) else None
+        if bound is None:
+            bound = bind(alpha)
+        return bound if ridge is None else bound.plus_ridge(ridge)
+
+    return penalty_at
+
+
+def normalised_weights(sample_weight: Any, n: int) -> Array:
+    """Return sample weights that sum to one."""
+    if sample_weight is None:
+        return np.full(n, 1.0 / n)
+    weights = _per_sample("sample_weight", sample_weight, n)
+    if (weights < 0.0).any() or not weights.any():
+        raise ValueError("sample_weight must be >= 0 with a value > 0")
+    weights = weights / weights.max()
+    return weights / weights.sum()
+
+
 def _per_sample(name: str, values: Any, n: int) -> Array:
     """Return one finite number per sample."""
     try:
@@ -330,7 +350,7 @@ def _weighted(weights: Array, values: Array) -> float:
     return total
 
 
-def _standard_deviations(design: Design, weights: Array) -> Array:
+def standard_deviations(design: Design, weights: Array) -> Array:
     """Return the weighted population standard deviations; exactly zero for constant columns."""
     mean, square = design.moments(np.arange(design.shape[1]), weights, 1.0, True)
     sd = np.sqrt(square)
@@ -338,7 +358,7 @@ def _standard_deviations(design: Design, weights: Array) -> Array:
     return np.where(sd > 1e-14 * np.abs(mean) * np.sqrt(design.shape[0]), sd, 0.0)
 
 
-def _dropout_ridge(design: Design, weights: Array, loss: Loss, rate: float) -> Array:
+def dropout_ridge(design: Design, weights: Array, loss: Loss, rate: float) -> Array:
     """Return ``d / (1 - d) mean_s(x_j^2)``: dropout of inputs, in expectation, under squared loss.
 
     S. Wager, S. Wang and P. Liang, *Dropout training as adaptive regularization*, NIPS 2013.

@@ -23,6 +23,7 @@ from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch, use_gram
 from sparsereg.solvers.recession import has_no_minimum, separates
 from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.rows import RowsModel, share_gram
 from sparsereg.solvers.screening import Screen
 from sparsereg.solvers.working_set import working_set
 
@@ -36,9 +37,10 @@ _SMALL = 2e5  # entries: a Gram matrix per Newton step is then cheaper than anot
 _LOOK = 10  # outer iterations between two looks whether there is a minimum at all
 # The least part of a violation that sub-problems leave while columns may be missing. On a path hardly any is: digits
 # save a pass over all columns (100 strengths on text: 104 passes for 138, on a9a 100 for 177).
-_FINEST, _FINEST_AHEAD = 1e-2, 1e-6
+_FINEST, _FINEST_AHEAD, _FULL = 1e-2, 1e-6, 1e-8
 _MAJORIZERS = 20  # of a concave penalty, on one working set
 _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good as linear
+_FEW = 256  # weights: with no more, a step to full precision costs next to nothing
 _NEWTON_STEPS = 4  # on one working set, before all columns are looked at again
 
 
@@ -51,7 +53,10 @@ def prox_newton(
     callback: Callable[[Progress], None] | None = None,
 ) -> Solution:
     """Minimise a `Problem` with a separable penalty; parameters and result are those of `sparsereg.solvers.solve`."""
-    return ProxNewton(problem, Reference.of(problem), tol, start).until(max_iter, callback)
+    run = ProxNewton(problem, Reference.of(problem), tol, start)
+    # Classes leave a gap of 1e-8 with weights good to four digits only: a step more, where it is cheap, gives all.
+    run.refine = problem.loss.curvature == "softmax"
+    return run.until(max_iter, callback)
 
 
 class ProxNewton:
@@ -61,10 +66,11 @@ class ProxNewton:
     stretch: Stretch | None
     screen: Screen | None = None
     limit: Array
+    refine: bool = False  # whether to take one more step, to full precision, after the tolerance is met
 
     def __init__(self, problem: Problem, reference: Reference, tol: float, start: tuple[Array, float] | None = None):
         self.reference, self.tol = reference, tol
-        self.model = QuadraticModel(problem)
+        self.model = RowsModel(problem) if share_gram(problem) else QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
         self.rate = 0.0  # gap per violation, where the last strength was left
         self._begin(problem)
@@ -93,9 +99,9 @@ class ProxNewton:
         self.free = unpenalised_columns(problem)
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
-        costs = problem.coordinates.l1
-        self.kinkless = self.movable[costs[self.movable] == 0.0] if not costs.all() else np.empty(0, dtype=np.int64)
-        self.limit = 0.9 * costs
+        kinkless = problem.penalty.kinkless
+        self.kinkless = self.movable[kinkless[self.movable]] if kinkless.any() else np.empty(0, dtype=np.int64)
+        self.limit = 0.9 * problem.coordinates.l1
         self.everything = problem.penalty.smooth or _at_once(problem, m)
         self.distance = 1.0  # to the optimum: violation in units of the null gradient
         self.inner = 0.3  # the part of the violation that sub-problems leave
@@ -115,6 +121,8 @@ class ProxNewton:
             else:
                 cert = self._certificate(g, z)
                 status = journal.note(cert, self.w, self.b)
+                if status == "converged" and self.refine and np.count_nonzero(self.w) <= _FEW and cert.gap > 0.0:
+                    self.refine, status, self.finest = False, "", _FULL
                 if status or separates(problem, self.w, self.b):
                     break
                 if journal.n_iter % _LOOK == _LOOK - 1 and has_no_minimum(problem, self.w, self.b):
@@ -195,9 +203,8 @@ class ProxNewton:
         m = problem.design.shape[1]
         if self.everything:
             return self.movable
-        support = np.flatnonzero(self.w != 0.0)
-        if len(self.kinkless):
-            support = np.union1d(support, self.kinkless)
+        penalty = problem.penalty
+        support = penalty.whole(np.union1d(np.flatnonzero(self.w != 0.0), self.kinkless))
         keep = support
         if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep), len(self.keep)):
             outside = np.ones(m, dtype=bool)
@@ -208,6 +215,7 @@ class ProxNewton:
         if self.ahead is not None:
             scores, self.ahead = self._violations(self.ahead, z), None
         columns = working_set(scores, keep, len(keep) + room)
+        columns = np.concatenate([keep, penalty.whole(columns[len(keep) :])])
         self.keep = columns
         return columns
 
@@ -224,6 +232,7 @@ class ProxNewton:
         elif np.isfinite(cert.gap) and cert.gap > 0.0:
             expected = max(cert.gap, self.rate * cert.violation)
             self.inner = min(self.inner, float(np.clip(0.3 * target / expected, self.finest, 0.3)))
+            self.inner = _FULL if self.finest == _FULL else self.inner
         # A working set as far off as before was left too early: for its columns in small units the tolerance is coarse.
         left = cert.violations[self.solved].max(initial=0.0)
         self.strictness = (

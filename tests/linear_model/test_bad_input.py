@@ -251,7 +251,9 @@ def test_domain_of_y(loss, y, allowed):
 def test_classes():
     model = SparseClassifier()
     refused("y must hold two classes.*only one class", model.fit, X, np.full(40, "yes"))
-    refused("OneVsRestClassifier", model.fit, X, np.arange(40) % 3)
+    refused("OneVsRestClassifier", SparseClassifier("squared_hinge").fit, X, np.arange(40) % 3)
+    heard = np.where(np.arange(40) % 3 == 1, 0.0, 1.0)
+    refused("every class in y must have a sample with a weight > 0", model.fit, X, np.arange(40) % 3, heard)
     refused("continuous", model.fit, X, Y)
     refused("y should be a 1d array", model.fit, X, np.c_[Y > 0, Y > 0])
     silent = np.where(CLASSES == "yes", 1.0, 0.0)

@@ -1,0 +1,127 @@
+r"""Block coordinate descent on the linear predictors: O(entries) per epoch, no matrix to build, any number of outputs.
+
+The way of working sets too large for a Gram matrix. Columns are not centred; intercepts are coordinates of their own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparsereg.penalties import BlockPenalty, BoundPenalty
+from sparsereg.penalties.blocks import Blocks
+from sparsereg.solvers._kernels.outputs import cd_blocks
+from sparsereg.solvers.design import Design, SparseDesign
+from sparsereg.solvers.outputs import OutputsDesign
+from sparsereg.solvers.problem import Problem
+
+__all__ = ["solve_block_residual"]
+
+Array = np.ndarray
+
+_ACTIVE = 9  # epochs over the blocks in use between two over all
+_EXACT = 512  # columns of a block whose largest curvature is computed, not bounded
+
+
+def solve_block_residual(
+    problem: Problem, columns: Array, w: Array, g: Array, h: Array, tol: float, max_epochs: int
+) -> tuple[Array, float, int]:
+    """Return the minimiser of the sub-problem over some whole blocks, the change of the intercept, and the epochs."""
+    design = problem.design
+    if isinstance(design, OutputsDesign):
+        base, n_outputs, coupled = design.base, design.n_outputs, design.coupled
+        feature, output = design.features_and_outputs(columns)
+        missing = design.centred and not len(design.constants)
+    else:
+        base, n_outputs, coupled = design, 1, False
+        feature, output = columns, np.zeros_like(columns)
+        missing = problem.fit_intercept
+    # Columns of ones for intercepts that the design does not hold itself.
+    extra = n_outputs if missing else 0
+    feature, output = np.append(feature, np.full(extra, -1)), np.append(output, np.arange(extra))
+    penalty = _as_blocks(problem.penalty.take(columns), extra)
+    order = penalty.block.order
+    feature, output = feature[order], output[order]
+    H = h.reshape(n_outputs, -1)
+    inverse = OutputsDesign.inverse_total(H) if coupled else np.empty(0)
+    held = base.kernel_columns(np.maximum(feature, 0), np.zeros(len(feature)), np.ones(len(feature)))
+    v = np.append(w, np.zeros(extra))[order]
+    bound = _bounds(base, feature, output, H, inverse, penalty)
+    state = (v, np.zeros(H.shape), np.zeros(H.shape[1]), np.ascontiguousarray(g.reshape(H.shape)), H, inverse)
+    costs = (penalty.norm, *(a[order] for a in (penalty.l1, penalty.l2, penalty.lower, penalty.upper)), bound)
+    layout = (held.data, held.rows, held.starts, np.where(feature < 0, -1, held.columns), output, penalty.block.starts)
+    everything, epochs = np.arange(len(penalty.block)), 0
+    while epochs < max_epochs:
+        done, change = cd_blocks(*layout, everything, *state, *costs, 1, tol)
+        epochs += done
+        if change <= tol:
+            break
+        used = np.flatnonzero(np.add.reduceat((v != 0.0) | (feature < 0), penalty.block.starts[:-1]))
+        epochs += cd_blocks(*layout, used, *state, *costs, _ACTIVE, 0.3 * tol)[0]
+    new = np.empty_like(v)
+    new[order] = v
+    shift = new[len(columns) :]
+    new = new[: len(columns)]
+    if isinstance(design, OutputsDesign):
+        return _recentred(design, columns, w, new), 0.0, epochs
+    return new, float(shift.sum()), epochs
+
+
+def _recentred(design: OutputsDesign, columns: Array, old: Array, new: Array) -> Array:
+    """Return the point in terms of centred columns: their intercepts hold ``c.w`` more."""
+    feature, output = design.features_and_outputs(columns)
+    ones = feature < 0
+    moved = np.bincount(
+        output[~ones], weights=design.centre[feature[~ones]] * (new - old)[~ones], minlength=design.n_outputs
+    )
+    new[ones] += moved[output[ones]]
+    return new
+
+
+def _as_blocks(penalty: BoundPenalty, extra: int) -> BlockPenalty:
+    """Return a penalty as blocks, with some free weights more."""
+    if isinstance(penalty, BlockPenalty):
+        return penalty.across(1, extra)
+    costs = penalty.across(1, extra).kernel_arguments()
+    assert costs is not None
+    m = len(costs.l1)
+    return BlockPenalty(Blocks(np.arange(m), np.arange(m + 1)), np.zeros(m), np.ones(m), *costs)
+
+
+def _bounds(base: Design, feature: Array, output: Array, H: Array, inverse: Array, penalty: BlockPenalty) -> Array:
+    """Return a bound on the curvature of each block; exact for a single column."""
+    starts = penalty.block.starts
+    alone = np.diff(starts) == 1
+    of = np.repeat(np.arange(len(alone)), np.diff(starts))
+    own = H * (1.0 - H * inverse) if len(inverse) else H  # diagonal; of several outputs diag(h) is a bound
+    curvature = np.empty(len(feature))
+    for k in range(len(H)):
+        for mine, weights in ((alone[of], own[k]), (~alone[of], H[k])):
+            here = np.flatnonzero(mine & (output == k))
+            if len(here):
+                ones = feature[here] < 0
+                square = base.moments(np.maximum(feature[here], 0), weights, 1.0, False)[1]
+                curvature[here] = np.where(ones, weights.sum(), square)
+    bound = np.maximum.reduceat(curvature, starts[:-1])
+    for b in np.flatnonzero(~alone):
+        part = slice(starts[b], starts[b + 1])
+        for k in np.unique(output[part]):
+            mine = feature[part][output[part] == k]
+            if len(mine) > 1:
+                bound[b] = max(bound[b], _largest_curvature(base, mine, H[k]))
+    ridge = np.maximum.reduceat(penalty.l2[penalty.block.order], starts[:-1])
+    return bound + ridge
+
+
+def _largest_curvature(base: Design, columns: Array, h: Array) -> float:
+    """Return the largest eigenvalue of ``X' H X``, or, of many columns, its largest row sum in absolute value."""
+    if len(columns) <= _EXACT:
+        G = np.empty((len(columns), len(columns)))
+        base.gram(columns, h, np.zeros(len(columns)), 0, G)
+        return float(np.linalg.eigvalsh(G)[-1]) * (1.0 + 1e-12)
+    part = base.take_columns(columns)
+    if isinstance(part, SparseDesign):
+        part.data = np.abs(part.data)
+    else:
+        part.X = np.abs(part.X)  # type: ignore[attr-defined]
+    every = np.arange(len(columns))
+    return float(part.rmatvec(h * part.times(every, np.ones(len(columns)))).max())

@@ -1,0 +1,313 @@
+r"""Several outputs at once: one matrix, as many copies of its columns as there are outputs.
+
+Tasks and classes need no second core. With ``K`` outputs the weights of output ``k`` follow those of ``k - 1`` in one
+vector, so do the linear predictors, and
+
+    eta_k = (X - c) w_k + b_k,      k = 1..K
+
+is a design with ``K n`` rows and ``K m`` columns like any other. ``c`` are the weighted means of the columns, known
+once and subtracted where they are needed, never from ``X`` itself; the intercepts are ``K`` more columns of ones
+without a penalty, or, for squared loss, the means of the targets.
+
+Tasks share their curvature, ``h_ik = s_i``. Classes are coupled: the Hessian of softmax in the predictors of a sample
+is ``diag(h_i) - h_i h_i' / sum_k h_ik`` with ``h_ik = s_i p_ik``, so that ``h`` alone says it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sparsereg.losses import Loss
+from sparsereg.penalties import BoundPenalty, Penalty
+from sparsereg.solvers._kernels.outputs import outputs_gram
+from sparsereg.solvers.design import DenseDesign, Design, SparseDesign, as_design
+from sparsereg.solvers.problem import Problem, dropout_ridge, normalised_weights, of_strength, standard_deviations
+
+__all__ = ["OutputsDesign", "joint_problem"]
+
+Array = np.ndarray
+
+
+class OutputsDesign(Design):
+    """`n_outputs` copies of a design, its columns centred.
+
+    Parameters
+    ----------
+    base : Design
+    n_outputs : int
+    centre : ndarray of shape (m,)
+        What is subtracted from the columns.
+    constants : bool
+        Whether `n_outputs` columns of ones follow: the intercepts.
+    origin : ndarray of shape (n_outputs,)
+        Linear predictors that are added to those here: means of the targets.
+    coupled : bool
+        Whether the curvature of a sample couples its outputs, as that of softmax.
+    """
+
+    def __init__(self, base: Design, n_outputs: int, centre: Array, constants: bool, origin: Array, coupled: bool):
+        n, m = base.shape
+        self.base, self.n_outputs, self.centre, self.origin, self.coupled = base, n_outputs, centre, origin, coupled
+        self.shape = (n_outputs * n, n_outputs * m + (n_outputs if constants else 0))
+        self.constants = np.arange(n_outputs * m, self.shape[1])
+        self.n_features = n_outputs * base.n_features
+        self.columns = None
+        self.centred = bool(centre.any())
+
+    def features_and_outputs(self, columns: Array) -> tuple[Array, Array]:
+        """Return which column of the base, -1 for ones, and which output some columns are."""
+        K, m = self.n_outputs, self.base.shape[1]
+        ones = columns >= K * m
+        output, feature = np.divmod(columns, max(m, 1))
+        return np.where(ones, -1, feature), np.where(ones, columns - K * m, output)
+
+    def by_output(self, v: Array) -> Array:
+        """Return a vector of linear predictors as an array of shape (n_outputs, n_samples)."""
+        return v.reshape(self.n_outputs, self.base.shape[0])
+
+    def times(self, columns: Array, coef: Array) -> Array:
+        """Return ``X[:, columns] coef``."""
+        feature, output = self.features_and_outputs(columns)
+        here = feature >= 0
+        used, place = np.unique(feature[here], return_inverse=True)
+        W = np.zeros((len(used), self.n_outputs))
+        W[place, output[here]] = coef[here]
+        shift = np.zeros(self.n_outputs)
+        shift[output[~here]] = coef[~here]
+        eta = self.base.times_many(used, W)
+        eta += shift - self.centre[used] @ W
+        return np.ascontiguousarray(eta.T).ravel()
+
+    def rmatvec(self, v: Array) -> Array:
+        """Return ``X' v``."""
+        V = self.by_output(v)
+        total = V.sum(axis=1)
+        Z = self.base.dot_many(None, V)
+        if self.centred:
+            Z -= np.outer(total, self.centre)
+        return np.concatenate([Z.ravel(), total]) if len(self.constants) else Z.ravel()
+
+    def dot(self, columns: Array, v: Array) -> Array:
+        """Return ``X[:, columns]' v``."""
+        feature, output = self.features_and_outputs(columns)
+        here = feature >= 0
+        V = self.by_output(v)
+        out = V.sum(axis=1)[output]
+        used, place = np.unique(feature[here], return_inverse=True)
+        # All outputs of the columns in use, unless they share few.
+        if len(used) * self.n_outputs <= 4 * len(place):
+            Z = self.base.dot_many(used, V)[output[here], place]
+        else:
+            Z = np.empty(len(place))
+            for k in range(self.n_outputs):
+                mine = output[here] == k
+                Z[mine] = self.base.dot(feature[here][mine], V[k])
+        out[here] = Z - self.centre[feature[here]] * out[here]
+        return out
+
+    def moments(self, columns: Array, h: Array, sum_h: float, centre: bool) -> tuple[Array, Array]:
+        """Return zeros and the curvatures ``x' H x`` of the columns (`centre` has no meaning: they are centred)."""
+        feature, output = self.features_and_outputs(columns)
+        H = self.by_output(self._diagonal(h))
+        curvature = H.sum(axis=1)[output]
+        for k in range(self.n_outputs):
+            mine = np.flatnonzero((output == k) & (feature >= 0))
+            total = float(H[k].sum())
+            if len(mine) and total > 0.0:
+                mean, spread = self.base.moments(feature[mine], H[k], total, True)
+                curvature[mine] = spread + total * (mean - self.centre[feature[mine]]) ** 2
+        return np.zeros(len(columns)), curvature
+
+    def _diagonal(self, h: Array) -> Array:
+        if not self.coupled:
+            return h
+        H = self.by_output(h)
+        return (H * (1.0 - H * self.inverse_total(H))).ravel()
+
+    @staticmethod
+    def inverse_total(H: Array) -> Array:
+        """Return ``1 / sum_k h_ik``, zero for samples without curvature."""
+        total = H.sum(axis=0)
+        return np.divide(1.0, total, out=np.zeros_like(total), where=total > 0.0)
+
+    def curved(self, h: Array, v: Array) -> Array:
+        """Return ``H v``."""
+        if not self.coupled:
+            return h * v
+        H = self.by_output(h)
+        hv = H * self.by_output(v)
+        return (hv - H * (hv.sum(axis=0) * self.inverse_total(H))).ravel()
+
+    def gram(self, columns: Array, h: Array, mean: Array, known: int, out: Array) -> None:
+        """Fill ``out = X' H X`` of some columns."""
+        feature, output = self.features_and_outputs(columns)
+        H = self.by_output(h)
+        inverse = self.inverse_total(H) if self.coupled else np.zeros(H.shape[1])
+        if isinstance(self.base, SparseDesign):
+            self._sparse_gram(feature, output, H, inverse, out)
+        else:
+            assert isinstance(self.base, DenseDesign)
+            self._dense_gram(self.base.X, feature, output, H, inverse, out)
+
+    def _dense_gram(self, X: Array, feature: Array, output: Array, H: Array, inverse: Array, out: Array) -> None:
+        """Sum over blocks of rows: a product for each output, less one of all columns times ``h / sqrt(sum h)``."""
+        k = len(feature)
+        ones = np.flatnonzero(feature < 0)
+        place = [np.flatnonzero(output == c) for c in range(self.n_outputs)]
+        root, coupling = np.sqrt(H), np.sqrt(inverse)
+        out[:k, :k] = 0.0
+        size = max(512, (1 << 21) // max(k, 1))
+        for first in range(0, X.shape[0], size):
+            rows = slice(first, first + size)
+            block = X[rows][:, feature].astype(np.float64)
+            block -= self.centre[feature]
+            block[:, ones] = 1.0
+            for c, mine in enumerate(place):
+                if len(mine):
+                    part = block[:, mine] * root[c, rows, None]
+                    out[np.ix_(mine, mine)] += part.T @ part
+            if self.coupled:
+                block *= H[:, rows].T[:, output]
+                block *= coupling[rows, None]
+                out[:k, :k] -= block.T @ block
+
+    def _sparse_gram(self, feature: Array, output: Array, H: Array, inverse: Array, out: Array) -> None:
+        """Sum over the rows of X, then let the centre and the ones in."""
+        base, K, k = self.base, self.n_outputs, len(feature)
+        assert isinstance(base, SparseDesign)
+        here = np.flatnonzero(feature >= 0)
+        raw = np.zeros((len(here), len(here)))
+        outputs_gram(base.data, base.rows, base.starts, feature[here], output[here], H, inverse, raw)
+        # Products with columns of ones: T[c, l] = x_c' H e_l, and E[k, l] = e_k' H e_l.
+        T, E = np.empty((len(here), K)), np.diag(H.sum(axis=1)) - (H * inverse) @ H.T
+        for c in range(K):
+            mine = np.flatnonzero(output[here] == c)
+            for other in range(K):
+                v = -H[c] * H[other] * inverse + (H[c] if c == other else 0.0)
+                T[mine, other] = base.dot(feature[here[mine]], v) if len(mine) and v.any() else 0.0
+        C = self.centre[feature[here]]
+        mine = output[here]
+        E_here = E[mine]
+        raw -= T[:, mine] * C + (T[:, mine] * C).T - np.outer(C, C) * E_here[:, mine]
+        out[np.ix_(here, here)] = raw
+        ones = np.flatnonzero(feature < 0)
+        cross = T - C[:, None] * E_here
+        out[np.ix_(here, ones)] = cross[:, output[ones]]
+        out[np.ix_(ones, here)] = out[np.ix_(here, ones)].T
+        out[np.ix_(ones, ones)] = E[np.ix_(output[ones], output[ones])]
+        assert out.shape == (k, k)
+
+    def entries(self, k: int) -> float:
+        """Return about how many entries `k` columns have."""
+        return self.base.entries(k)
+
+    def gram_cost(self, k: int) -> float:
+        """Return the cost of the Gram matrix of `k` columns of the base: the coupling makes them one block."""
+        return self.base.gram_cost(k)
+
+    def dense_columns(self, columns: Array) -> Array:
+        """Return a float64 copy of some columns."""
+        out = np.zeros((self.shape[0], len(columns)))
+        for c, (j, k) in enumerate(zip(*self.features_and_outputs(columns), strict=True)):
+            rows = slice(k * self.base.shape[0], (k + 1) * self.base.shape[0])
+            out[rows, c] = 1.0 if j < 0 else self.base.dense_columns(np.array([j]))[:, 0] - self.centre[j]
+        return out
+
+    def report(self, w: Array, b: Any) -> tuple[Array, Array, Array]:
+        """Return the weights as users know them: those of output ``k`` from number ``k n_features`` on; intercepts."""
+        K, m = self.n_outputs, self.base.shape[1]
+        W = w[: K * m].reshape(K, m)
+        output, feature = np.nonzero(W)
+        ids = output.astype(np.int64) * self.base.n_features + self.base.feature_ids(feature)
+        intercept = self.origin - W @ self.centre
+        if len(self.constants):
+            intercept = intercept + w[K * m :]
+        if self.coupled:
+            # Softmax does not see a shift of all classes: their mean is zero, as in glmnet.
+            intercept = intercept - intercept.mean()
+        return ids, W[output, feature], intercept
+
+    def point(self, W: Array, intercept: Array) -> Array:
+        """Return the vector of weights (n_outputs, m) and intercepts: what `report` undoes."""
+        constants = intercept - self.origin + W @ self.centre if len(self.constants) else np.empty(0)
+        return np.concatenate([W.ravel(), constants])
+
+
+def joint_problem(
+    X: Any,
+    Y: Array,
+    loss: Loss,
+    penalty: Penalty,
+    alpha: float,
+    *,
+    sample_weight: Any = None,
+    offset: Array | None = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    dropout: float = 0.0,
+    penalty_factor: Any = None,
+    **terms: Any,
+) -> Problem:
+    """Return one problem for several outputs: tasks with a loss each, or classes with softmax.
+
+    Parameters
+    ----------
+    X : ndarray, sparse matrix or Design of shape (n_samples, n_features)
+    Y : ndarray of shape (n_samples, n_outputs)
+        Targets; for `Softmax` one column of zeros and ones per class.
+    loss : Loss
+        `Softmax`, or any other for each output.
+    penalty : Penalty
+        Of each output for itself, or across them (`Rows`).
+    offset : ndarray of shape (n_samples, n_outputs), default=None
+    alpha, sample_weight, fit_intercept, standardize, dropout, penalty_factor, **terms
+        As in `Problem.from_data` (`lower`, `upper`, `feature_names` too).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsereg.losses import SquaredError
+    >>> from sparsereg.penalties import Rows
+    >>> from sparsereg.solvers import joint_problem, solve
+    >>> Y = np.array([[3.0, 4.0], [0.1, 0.0]])
+    >>> solution = solve(joint_problem(np.eye(2), Y, SquaredError(), Rows(), alpha=0.5, fit_intercept=False))
+    >>> solution.coef.reshape(2, 2)  # a row per output
+    array([[2.4, 0. ],
+           [3.2, 0. ]])
+    """
+    design, (n, K) = as_design(X), Y.shape
+    Y = np.column_stack([loss.check_target(y) for y in Y.T])
+    s = normalised_weights(sample_weight, n)
+    everything = np.arange(design.shape[1])
+    centre = design.moments(everything, s, 1.0, True)[0] if fit_intercept else np.zeros(design.shape[1])
+    origin = np.zeros(K)
+    if loss.quadratic:
+        Y = Y if offset is None else Y - offset
+        offset = None
+        if fit_intercept:
+            origin = s @ Y
+            Y = Y - origin
+    constants = fit_intercept and not loss.quadratic
+    scale = standard_deviations(design, s) if standardize else None
+    n_free = K if constants else 0
+    ridge = np.append(np.tile(dropout_ridge(design, s, loss, dropout), K), np.zeros(n_free)) if dropout else None
+
+    def bind(alpha: float) -> BoundPenalty:
+        bound = penalty.bind(
+            alpha, design.n_features, columns=design.columns, factor=penalty_factor, scale=scale, **terms
+        )
+        return bound.across(K, n_free)
+
+    penalty_at = of_strength(bind, ridge)
+    return Problem(
+        OutputsDesign(design, K, centre, constants, origin, coupled=loss.curvature == "softmax"),
+        np.ascontiguousarray(Y.T, dtype=np.float64).ravel(),
+        np.tile(s, K),
+        None if offset is None else np.ascontiguousarray(offset.T, dtype=np.float64).ravel(),
+        loss,
+        penalty_at(alpha),
+        fit_intercept=False,
+        penalty_at=penalty_at,
+    )
