@@ -13,9 +13,9 @@ cdef inline double secular(const double* u, const double* c, Py_ssize_t size, do
     """
     cdef:
         Py_ssize_t i
-        int trial
+        int _trial
         double t = 0.0, total, slope, part, step
-    for trial in range(60):
+    for _trial in range(60):
         total = 0.0
         slope = 0.0
         for i in range(size):

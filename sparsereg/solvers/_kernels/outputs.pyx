@@ -106,10 +106,10 @@ def cd_blocks(
     int max_epochs,
     double tol,
 ):
-    """Minimise ``g.V + V'H V / 2 + sum_b omega_b(w_b)`` over blocks, in place; ``V = X d`` for the change ``d`` of ``w``.
+    """Minimise ``g.V + V'H V / 2 + sum_b omega_b(w_b)`` over blocks, in place; ``V = X d`` for a change ``d`` of ``w``.
 
-    ``H`` of a sample is ``diag(h_i) - h_i h_i' inverse_i`` over its outputs, and ``M_i = h_i . V_i inverse_i`` is kept up to
-    date, so that a weight costs O(entries of its column) whatever the number of outputs. Coordinate ``c`` is column
+    ``H`` of a sample is ``diag(h_i) - h_i h_i' inverse_i`` over its outputs, and ``M_i = h_i . V_i inverse_i`` is kept
+    up to date, so that a weight costs O(entries of its column) whatever the number of outputs. Coordinate ``c`` is column
     ``columns[c]`` (-1: ones) of output ``outputs[c]``; block ``b`` holds coordinates ``block_starts[b]`` and on, and
     takes a proximal gradient step with the bound ``bound[b]`` on its curvature. ``rows`` is empty for a dense design.
 
