@@ -109,9 +109,9 @@ def cd_blocks(
     """Minimise ``g.V + V'H V / 2 + sum_b omega_b(w_b)`` over blocks, in place; ``V = X d`` for a change ``d`` of ``w``.
 
     ``H`` of a sample is ``diag(h_i) - h_i h_i' inverse_i`` over its outputs, and ``M_i = h_i . V_i inverse_i`` is kept
-    up to date, so that a weight costs O(entries of its column) whatever the number of outputs. Coordinate ``c`` is column
-    ``columns[c]`` (-1: ones) of output ``outputs[c]``; block ``b`` holds coordinates ``block_starts[b]`` and on, and
-    takes a proximal gradient step with the bound ``bound[b]`` on its curvature. ``rows`` is empty for a dense design.
+    up to date, so that a weight costs O(entries of its column) whatever the number of outputs. Coordinate ``c`` is
+    column ``columns[c]`` (-1: ones) of output ``outputs[c]``; block ``b`` holds the coordinates from
+    ``block_starts[b]`` on, and takes a proximal gradient step with the bound ``bound[b]`` on its curvature. ``rows`` is empty for a dense design.
 
     Stops when the largest change of a gradient over an epoch is <= ``tol``. Returns (epochs, that change).
     """
