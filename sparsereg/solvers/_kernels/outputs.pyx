@@ -111,7 +111,8 @@ def cd_blocks(
     ``H`` of a sample is ``diag(h_i) - h_i h_i' inverse_i`` over its outputs, and ``M_i = h_i . V_i inverse_i`` is kept
     up to date, so that a weight costs O(entries of its column) whatever the number of outputs. Coordinate ``c`` is
     column ``columns[c]`` (-1: ones) of output ``outputs[c]``; block ``b`` holds the coordinates from
-    ``block_starts[b]`` on, and takes a proximal gradient step with the bound ``bound[b]`` on its curvature. ``rows`` is empty for a dense design.
+    ``block_starts[b]`` on, and takes a proximal gradient step with the bound ``bound[b]`` on its curvature. ``rows``
+    is empty for a dense design.
 
     Stops when the largest change of a gradient over an epoch is <= ``tol``. Returns (epochs, that change).
     """
