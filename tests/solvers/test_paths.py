@@ -16,6 +16,7 @@ from sparsereg.solvers.exact_path import follow_exactly, piecewise_linear
 from sparsereg.solvers.homotopy import Descent, Homotopy
 from sparsereg.solvers.normal_equations import NormalEquations, normal_equations_pay
 from sparsereg.solvers.path import alpha_max
+from sparsereg.solvers.quadratic import QuadraticModel
 from sparsereg.solvers.reference import Reference
 
 
@@ -87,6 +88,26 @@ def test_a_warm_start_takes_few_epochs(loss):
     assert solutions[1].converged
     assert solutions[1].n_epochs < 0.7 * cold.n_epochs
     assert solutions[1].n_iter < cold.n_iter
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "poisson"])
+def test_secant_and_whole_steps_save_models_and_line_searches(loss, monkeypatch):
+    X, y = data(n=150, p=400)
+    y = (y > 0) * 1.0 if loss == "log_loss" else np.exp(0.2 * y)
+    problem = Problem.from_data(X, y, loss)
+    work = {"minimise": 0, "value": 0}
+    for owner, name in ((QuadraticModel, "minimise"), (type(problem.loss), "value")):
+        original = vars(owner)[name]
+
+        def counted(*arguments, name=name, original=original, **options):
+            work[name] += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+    alphas = grid(problem, 100)
+    assert all(s.converged for s in follow_path(problem, alphas, tol=1e-7))
+    assert work["minimise"] <= 1.9 * len(alphas)
+    assert work["value"] <= 3.0 * len(alphas)
 
 
 def test_a_column_far_from_zero_is_not_left_to_the_gram_matrix_of_all():
