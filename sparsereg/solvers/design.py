@@ -32,6 +32,7 @@ Array = np.ndarray
 
 # Entries of a dense block that is converted to float64, centred or scaled at a time: 2 MB stay in the cache.
 _BLOCK = 1 << 18
+_SAMPLE = 256  # rows that say whether the means of columns are small
 _NO_ROWS = np.empty(0, dtype=np.int32)
 
 
@@ -229,20 +230,39 @@ class DenseDesign(Design):
         return mean, curvature
 
     def gram(self, columns: Array, h: Array, mean: Array, known: int, out: Array) -> None:
-        """Fill the Gram matrix by blocks of rows, with BLAS-3."""
+        """Fill the Gram matrix by blocks of rows, with BLAS-3.
+
+        Columns are centred before, in a copy of each block, unless no mean exceeds its spread: then the means are taken
+        out after, at the price of a bit.
+        """
+        if not mean.any():
+            self._raw_gram(columns, h, None, known, out)
+            return
+        first = _gather(self.X[:_SAMPLE], columns)
+        if (np.abs(mean) <= first.std(axis=0)).all():
+            self._raw_gram(columns, h, None, known, out)
+            new, sum_h = slice(known, len(columns)), float(h.sum())
+            spread = out.diagonal().copy()  # sums of squares; of known columns about their means
+            spread[new] -= sum_h * mean[new] ** 2
+            if (sum_h * mean**2 <= spread).all():
+                out[new] -= sum_h * np.outer(mean[new], mean)
+                out[:known, new] = out[new, :known].T
+                return
+        self._raw_gram(columns, h, mean, known, out)
+
+    def _raw_gram(self, columns: Array, h: Array, mean: Array | None, known: int, out: Array) -> None:
         n, k = self.shape[0], len(columns)
         uniform = h[0] if n and (h == h[0]).all() else None
         root = None if uniform is not None else np.sqrt(h)
         new = slice(known, k)
         out[new, :k] = 0.0
-        centre = mean.any()
         every = k == self.shape[1] and bool((columns[1:] > columns[:-1]).all())
         # At least 512 rows: below that the traffic of the Gram matrix itself, k^2 per block, shows beside the products.
         size = max(512, 8 * _BLOCK // max(k, 1))
         for first in range(0, n, size):
             rows = slice(first, first + size)
             block = self.X[rows] if every else _gather(self.X[rows], columns)
-            if centre:
+            if mean is not None:
                 block = block - mean
             elif block.dtype != np.float64:
                 block = block.astype(np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 from sparsereg.penalties import Coordinates
 from sparsereg.solvers._kernels.gram import gram_features
@@ -85,12 +85,10 @@ def _newton_on_support(G: Array, gradient: Array, w: Array, costs: Coordinates) 
     unit = 1.0 / np.sqrt(G_A.diagonal() + l2[A])
     system = G_A * np.outer(unit, unit)
     system[np.diag_indices(len(A))] = 1.0 + 1e-12
-    try:
-        d = -unit * cho_solve(
-            cho_factor(system, overwrite_a=True, check_finite=False), unit * slope, check_finite=False
-        )
-    except np.linalg.LinAlgError:
+    _, solved, info = dposv(system, unit * slope, overwrite_a=True)  # cho_factor checks what is known here
+    if info != 0:
         return False
+    d = -unit * solved
     old = w[A]
     # The projected step first: weights that would change sign stop at zero, those that would leave the box at its wall.
     new = old + d

@@ -70,7 +70,7 @@ class NormalEquations:
         self.z0 = design.rmatvec(g) if reference.null.w.any() else reference.gradient.copy()
         self.z0[flat] = 0.0
         self.F0 = 0.5 * float(np.sum(np.divide(g * g, s, out=np.zeros_like(g), where=s > 0.0)))
-        self.w = reference.null.w.copy()
+        self.w, self.moved = reference.null.w.copy(), False
         self._evaluate()
 
     @property
@@ -86,23 +86,29 @@ class NormalEquations:
 
     def move_to(self, problem: Problem, ahead: BoundPenalty, stretch: Stretch | None = None) -> None:
         """Go on from here at another strength."""
-        self.problem = problem
+        self.problem, self.moved = problem, True
 
     def until(self, max_iter: int, callback: Callable[[Progress], None] | None = None) -> Solution:
         """Minimise to ever smaller tolerances until converged, stalled or `max_iter`."""
         journal = Journal(self.problem, self.reference, self.tol, callback)
         inner = 0.01 * min(self.tol, 1.0)
+        if self.moved:  # another strength: a certificate would only say that there is something to do
+            self._minimise(inner * float(self.problem.penalty.violation(self.w, self.z).max(initial=0.0)), journal)
+            self.moved = False
         while True:
             cert = self._certificate()
             status = journal.note(cert, self.w, self.b)
             if status or journal.n_iter >= max_iter:
                 return journal.solution(self.w, self.b, cert, status or "max_iter")
-            accuracy = max(inner * cert.violation, 1e-15 * self.reference.unit)
-            old, columns = self.w, np.arange(len(self.w))
-            self.w, epochs = minimise_gram(self.problem, columns, self.G, self.z, old, accuracy, _MAX_EPOCHS)
-            journal.working(len(old), epochs, float((self.w != old).any()))
-            self._evaluate()
+            self._minimise(inner * cert.violation, journal)
             inner *= 0.1
+
+    def _minimise(self, tol: float, journal: Journal) -> None:
+        tol = max(tol, 1e-15 * self.reference.unit)
+        old, columns = self.w, np.arange(len(self.w))
+        self.w, epochs = minimise_gram(self.problem, columns, self.G, self.z, old, tol, _MAX_EPOCHS)
+        journal.working(len(old), epochs, float((self.w != old).any()))
+        self._evaluate()
 
     def _certificate(self) -> Certificate:
         return certificate_of_parts(
