@@ -92,9 +92,10 @@ class NormalEquations:
         """Minimise to ever smaller tolerances until converged, stalled or `max_iter`."""
         journal = Journal(self.problem, self.reference, self.tol, callback)
         inner = 0.01 * min(self.tol, 1.0)
-        if self.moved:  # another strength: a certificate would only say that there is something to do
-            self._minimise(inner * float(self.problem.penalty.violation(self.w, self.z).max(initial=0.0)), journal)
-            self.moved = False
+        worst = float(self.problem.penalty.violation(self.w, self.z).max(initial=0.0)) if self.moved else 0.0
+        self.moved = False
+        if worst > self._finest:  # at another strength: a certificate would only say that there is something to do
+            self._minimise(inner * worst, journal)
         while True:
             cert = self._certificate()
             status = journal.note(cert, self.w, self.b)
@@ -103,8 +104,13 @@ class NormalEquations:
             self._minimise(inner * cert.violation, journal)
             inner *= 0.1
 
+    @property
+    def _finest(self) -> float:
+        """No violation below can be told from rounding."""
+        return 1e-15 * self.reference.unit
+
     def _minimise(self, tol: float, journal: Journal) -> None:
-        tol = max(tol, 1e-15 * self.reference.unit)
+        tol = max(tol, self._finest)
         old, columns = self.w, np.arange(len(self.w))
         self.w, epochs = minimise_gram(self.problem, columns, self.G, self.z, old, tol, _MAX_EPOCHS)
         journal.working(len(old), epochs, float((self.w != old).any()))
