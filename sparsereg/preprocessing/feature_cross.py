@@ -52,11 +52,11 @@ class FeatureCross(TransformerMixin, BaseEstimator):
         Whether the single columns have blocks of their own, before the crosses.
     outside : {"clip", "ignore", "error"}, default="clip"
         What to do with a number beyond the first or last bucket. "clip": it counts as in that bucket. "ignore": the
-        row gets no one in the blocks of that column; its other blocks are as usual. "error": ValueError. A category
-        that did not occur in ``fit`` has no nearest bucket: "clip" ignores it, too.
+        row has no entry in the blocks that involve that column; its other blocks are as usual. "error": ValueError. A
+        category that did not occur in ``fit`` has no nearest bucket: "clip" ignores it, too.
     missing : {"ignore", "bucket", "error"}, default="ignore"
-        What to do with NaN, None, NaT and NA. "ignore": no one in the blocks of that column. "bucket": each column
-        has one more bucket, its last, for missing values, whether ``fit`` saw any or not. "error": ValueError.
+        What to do with NaN, None, NaT and NA. "ignore": no entry in the blocks that involve that column. "bucket": each
+        column has one more bucket, its last, for missing values, whether ``fit`` saw any or not. "error": ValueError.
     dtype : {"float64", "float32"}, default="float64"
         Type of the ones; float32 halves what they take, and a model fitted to them is a float32 model.
 
@@ -80,7 +80,10 @@ class FeatureCross(TransformerMixin, BaseEstimator):
     -----
     A bucket from `width` or `edges` holds its lower edge and not its upper one; the last bucket of `edges`,
     `quantiles` and of a `range` holds both. Edges are computed in double precision as ``low + k * width``, and the
-    buckets are exactly those that `bounds` returns.
+    buckets are exactly those that `bounds` returns; without a range, as ``k * width``.
+
+    A column of numbers for which `width`, `edges` and `quantiles` say nothing has a category for each distinct value,
+    which is what whole numbers such as zip codes need and measurements do not.
 
     The output has int32 indices unless there are 2**31 columns or entries. It is a csr_array, or a csr_matrix if X is
     a sparse matrix (not array). Zeros of a sparse X are values like any other.
