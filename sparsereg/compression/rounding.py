@@ -37,7 +37,8 @@ Array = np.ndarray
 
 DTYPES = ("float64", "float32", "float16", "int8")
 _TOP = 127
-_SCALES, _TRIED = 128, 4
+_SCALES = 128
+_FEW, _TRIED = 1000, 4  # so many weights are rounded in a second at so many scales; more, at the best one
 _LARGEST_SCALE = 1.3  # in units of max|w| / 127: coarser still was never the best
 _SWEEPS = 50
 _SMALLEST = 1e-305  # below it a scale would be subnormal, or zero
@@ -76,7 +77,7 @@ def _int8_codes(w: Array, largest: float, X: Any) -> tuple[Array, float]:
     order = np.argsort(errors, kind="stable")
     if columns is None:
         return nearest[order[0]].astype(np.int8), float(scales[order[0]] * largest)
-    tried = sorted({0, *order[:_TRIED].tolist()})
+    tried = sorted({0, *order[: _TRIED if len(w) <= _FEW else 1].tolist()})
     found = [(*columns.descend(w, nearest[k], float(scales[k])), float(scales[k])) for k in tried]
     _, codes, scale = min(found, key=lambda result: result[0])
     return codes.astype(np.int8), scale * largest

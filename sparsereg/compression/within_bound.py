@@ -31,6 +31,8 @@ __all__ = ["Removal", "removable"]
 
 Array = np.ndarray
 
+_FIRST = 32  # rows moved farthest, looked at before the others
+
 
 class Removal:
     """What removing entries of the coefficients does to the linear predictor on some rows.
@@ -76,6 +78,12 @@ class Removal:
                 mine = entries[self.output[entries] == k]
                 d[:, k] = self.X[:, self.column[mine]] @ self.weight[mine]
             return np.arange(self.shape[0]), d
+        if len(entries) == 1:  # the most frequent case: nothing to add up
+            j, k = self.column[entries[0]], self.output[entries[0]]
+            stretch = slice(self.X.indptr[j], self.X.indptr[j + 1])
+            d = np.zeros((stretch.stop - stretch.start, self.shape[1]))
+            d[:, k] = self.X.data[stretch] * self.weight[entries[0]]
+            return self.X.indices[stretch], d
         column = self.column[entries]
         starts = self.X.indptr[column].astype(np.int64)
         sizes = self.X.indptr[column + 1] - starts
@@ -104,12 +112,19 @@ def removable(removal: Removal, eta: Array, inverse_link: str, bound: float, uni
     moved, response = np.zeros_like(eta), respond(inverse_link, eta)
     accepted: list[int] = []
 
+    def allowed(rows: Array, d: Array) -> bool:
+        with np.errstate(invalid="ignore"):  # inf - inf is nan, and not within a bound
+            change = np.abs(respond(inverse_link, eta[rows] - d) - response[rows])
+        return bool((change <= bound).all())
+
     def accept(batch: Array) -> bool:
         rows, d = removal.of(np.concatenate([units[u] for u in batch]))
         d = moved[rows] + d
-        with np.errstate(invalid="ignore"):  # inf - inf is nan, and not within a bound
-            change = np.abs(respond(inverse_link, eta[rows] - d) - response[rows])
-        if not (change <= bound).all():
+        if len(rows) > 4 * _FIRST:  # most batches are refused; one row is enough for that
+            farthest = np.argpartition(-np.abs(d).max(axis=1), _FIRST)[:_FIRST]
+            if not allowed(rows[farthest], d[farthest]):
+                return False
+        if not allowed(rows, d):
             return False
         moved[rows] = d
         accepted.extend(int(u) for u in batch)
