@@ -281,7 +281,8 @@ class CompactModel:
         ----------
         file : path or binary file
         max_bytes : int, default=268435456
-            Largest size of the file, and of its contents unpacked (of ``model.json`` a sixteenth), that is accepted.
+            Largest size of the file, and of its contents unpacked with eight bytes for each number (of ``model.json`` a
+            sixteenth), that is accepted. Loading takes a small multiple of it at most.
 
         Returns
         -------

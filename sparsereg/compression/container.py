@@ -37,6 +37,8 @@ _METADATA, _FEATURES, _WEIGHTS, _PLACES = "model.json", "features.npy", "weights
 _HEADER = re.compile(
     rb"\{'descr': '([<|][iuf][1248])', 'fortran_order': (?:False|True), 'shape': \(([0-9]{1,18}),\), \} *\n"
 )
+_MANY_ENTRIES = 100  # of the zip directory; of four, and what packed data may look like
+_TOO_LARGE = "unpacked it is larger than max_bytes={}: if you trust it, raise max_bytes"
 _UNSIGNED = ("|u1", "<u2", "<u4", "<u8")
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, LookupError),
@@ -113,6 +115,8 @@ def _unpack(data: bytes, max_bytes: int) -> dict[str, Any]:
     metadata = check_metadata(members.pop(_METADATA))
     outputs = metadata["outputs"]
     n_weights = sum(output["n_weights"] for output in outputs)  # of Python's integers: it cannot overflow
+    if 8 * (metadata["n_needed"] + 2 * n_weights) > max_bytes:  # as they will be in memory: 64-bit numbers
+        raise ValueError(_TOO_LARGE.format(max_bytes))
     expected = {_FEATURES: (metadata["n_needed"], _UNSIGNED), _WEIGHTS: (n_weights, (metadata["dtype"],))}
     if len(outputs) > 1:
         expected[_PLACES] = (n_weights, _UNSIGNED)
@@ -145,6 +149,8 @@ def _unpack(data: bytes, max_bytes: int) -> dict[str, Any]:
 
 def _members(data: bytes, max_bytes: int) -> dict[str, bytes]:
     """Return the members of the archive by name, each with the bytes that it really has."""
+    if data.count(b"PK\1\2") > _MANY_ENTRIES:
+        raise ValueError("it has far too many members")  # each of which zipfile would make an object of
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
@@ -155,9 +161,7 @@ def _members(data: bytes, max_bytes: int) -> dict[str, bytes]:
         if sum(entry.file_size for entry in entries) > max_bytes or any(
             entry.file_size > limits[entry.filename] for entry in entries
         ):
-            raise ValueError(
-                f"unpacked it is larger than max_bytes={max_bytes} allows: if you trust it, raise max_bytes"
-            )
+            raise ValueError(_TOO_LARGE.format(max_bytes))
         if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
             raise ValueError("its members should be stored or deflated")
         # read() unpacks no more than file_size bytes, whatever the packed data hold, then checks their CRC-32.
