@@ -31,8 +31,10 @@ from sklearn.preprocessing import StandardScaler
 from sparsereg import (
     CompactModel,
     ElasticNet,
+    GroupLasso,
     Lasso,
     LassoCV,
+    MultiTaskLasso,
     PathSearchCV,
     SparseClassifier,
     SparseRegressor,
@@ -162,6 +164,25 @@ def test_ours_with_everything():
         with pytest.raises(ValueError, match="needs one here"):
             small.predict(frame)
         assert small.report().largest_change < 1e-10
+
+
+def test_ours_with_blocks():
+    """Classes by softmax, tasks that share features, groups of features: whole ones stay, whole ones go."""
+    classes = SparseClassifier(alpha=0.01).fit(IRIS, SPECIES)
+    assert_same(classes, compact(classes, X=IRIS), IRIS)
+    assert compact(classes).inverse_link == "softmax"
+    tasks = MultiTaskLasso(alpha=1.0).fit(X, np.c_[y, -y, X[:, 0]])
+    assert_same(tasks, compact(tasks, X=X), X)
+    groups = GroupLasso(groups=[[0, 1, 2], [3, 4, 5]], alpha=0.5).fit(X, y)
+    assert_same(groups, compact(groups, X=X), X)
+    for model, rows in ((classes, IRIS), (tasks, X), (groups, X)):
+        method = compact(model).response_method
+        pruned = prune(model, max_change=0.3, X=rows, groups="features")
+        moved = np.abs(getattr(pruned, method)(rows) - getattr(model, method)(rows)).max()
+        assert moved <= 0.3
+        pruned = prune(model, n_nonzero=3, groups="features", X=rows)
+        assert 0 < pruned.sparse_coef_.nnz <= 3 < model.sparse_coef_.nnz
+        assert np.isnan(pruned.dual_gap_).all()
 
 
 def test_models_without_weights():
