@@ -13,7 +13,8 @@ can do alone, ``max_i |x_ij w_j|``, and halved when refused. What was refused is
 then no single weight that is left could go as well (S is maximal by inclusion).
 
 The textbook version accepts while ``sum_{j in S} max_i |x_ij w_j| <= delta``. By the triangle inequality that implies
-(1) for the identity, but it adds up worst rows that differ and signs that cancel.
+(1) for the identity, but it adds up worst rows that differ and signs that cancel: on random problems of 11 weights it
+removes 43 to 67 % of what the largest set has, this greedy 83 to 97 % (``docs/compact_models.py``).
 """
 
 from __future__ import annotations

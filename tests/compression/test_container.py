@@ -275,7 +275,7 @@ def test_classes_that_cannot_be_saved():
 def test_mutated_files():
     """Some of the full run, ``python tests/mutated_models.py``; in a program, as a crash would end pytest."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "mutated_models.py", "800", "1"], cwd=HERE, capture_output=True, text=True
+        [sys.executable, "-W", "error", "mutated_models.py", "400", "1"], cwd=HERE, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("refused") >= 14
