@@ -77,6 +77,15 @@ class ConcavePenalty(BoundPenalty):
         slope[used] *= self._table[1, piece] + self._table[2, piece] * t
         return slope
 
+    def bend(self, w: Array) -> Array:
+        """Return the second derivative of the concave part, at most zero, per weight that is not zero."""
+        return self._table[2, self._located(np.abs(w))[1]] * self.unit**2 * (self._kink > 0.0)
+
+    def same_pieces(self, one: Array, other: Array) -> bool:
+        """Whether two points lie on the same pieces, so that the penalty is one quadratic in between."""
+        (_, here), (_, there) = self._located(np.abs(one)), self._located(np.abs(other))
+        return bool((here == there).all() and (one * other > 0.0).all())
+
     def majorizer(self, w: Array) -> SeparablePenalty:
         """Return the tangent at ``|w|``: an L1 penalty with a weight per column, up to a constant."""
         return SeparablePenalty(self.slope(w), self.l2, self.lower, self.upper, self.unpenalised)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.penalties import BoundPenalty
+from sparsereg.penalties import BoundPenalty, ConcavePenalty
 from sparsereg.solvers.certificate import Certificate, certificate
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search

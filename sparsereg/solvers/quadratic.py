@@ -18,9 +18,10 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from sparsereg.penalties import BlockPenalty, Coordinates
+from sparsereg.penalties import BlockPenalty, ConcavePenalty, Coordinates
 from sparsereg.solvers.block_descent import solve_gram_blocks
 from sparsereg.solvers.block_residual import solve_block_residual
+from sparsereg.solvers.concave_descent import descend_concave
 from sparsereg.solvers.design import Design
 from sparsereg.solvers.gram_descent import solve_gram
 from sparsereg.solvers.homotopy import Homotopy
@@ -37,6 +38,7 @@ _MAX_DIRECT = 1000  # columns: beyond, conjugate gradients beat the factorisatio
 _PATIENCE = 300  # residual epochs before a Gram matrix is built after all: strongly correlated columns
 _EPOCHS, _EPOCHS_OF_BLOCKS = 50.0, 500.0
 _MAX_EPOCHS = 20_000
+_MAX_TANGENTS = 500
 _MAX_EPOCHS_OF_MODEL = 2_000  # where the model is not the problem: the next one is worth more than its last digits
 
 
@@ -91,12 +93,21 @@ class QuadraticModel:
         return self.problem.penalty.blocks == "groups" or isinstance(self.problem.design, OutputsDesign)
 
     def minimise(
-        self, w: Array, g: Array, h: Array, z: Array, columns: Array, tol: float, stretch: Stretch | None = None
+        self,
+        w: Array,
+        g: Array,
+        h: Array,
+        z: Array,
+        columns: Array,
+        tol: float,
+        stretch: Stretch | None = None,
+        concave: ConcavePenalty | None = None,
     ) -> Step:
         """Return the step to the minimiser over some columns, to within ``tol`` of a gradient.
 
         ``z`` is the gradient on all columns; only the part in `columns` is read. With a `stretch` of a path, ``w`` is
-        the minimiser at its beginning, and that at its end is asked for.
+        the minimiser at its beginning, and that at its end is asked for. The problem has the tangent of a `concave`
+        penalty: with a Gram matrix at hand, tangents follow each other until that penalty itself is stationary.
         """
         problem = self.problem
         design, costs = problem.design, take(problem.coordinates, columns)
@@ -112,6 +123,9 @@ class QuadraticModel:
                 new, z, epochs, there = stretch.follow(G, columns, w, z)
             if not there:
                 new, more = minimise_gram(problem, columns, G, z, new, tol, self._max_epochs)
+                epochs += more
+            if concave is not None:
+                new, more = descend_concave(G, z + G @ (new - w), new, concave.take(columns), tol, _MAX_TANGENTS)
                 epochs += more
         elif self._blocks:
             new, shift, epochs = solve_block_residual(problem, columns, w, g, h, tol, self._max_epochs)
