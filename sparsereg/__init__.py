@@ -4,6 +4,8 @@ from sparsereg.compression import CompactModel as CompactModel
 from sparsereg.compression import compact as compact
 from sparsereg.compression import prune as prune
 from sparsereg.feature_selection import SelectNonzero as SelectNonzero
+from sparsereg.linear_model import AdaptiveLasso as AdaptiveLasso
+from sparsereg.linear_model import AdaptiveLassoClassifier as AdaptiveLassoClassifier
 from sparsereg.linear_model import ElasticNet as ElasticNet
 from sparsereg.linear_model import GroupLasso as GroupLasso
 from sparsereg.linear_model import Lasso as Lasso
@@ -25,6 +27,8 @@ from sparsereg.preprocessing import FeatureCross as FeatureCross
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AdaptiveLasso",
+    "AdaptiveLassoClassifier",
     "CompactModel",
     "ElasticNet",
     "ElasticNetCV",

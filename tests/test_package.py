@@ -18,9 +18,19 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import load_diabetes
 
 import sparsereg
-from sparsereg import ElasticNet, FeatureCross, Lasso, SelectNonzero, SparseClassifier, SparseRegressor
+from sparsereg import (
+    AdaptiveLasso,
+    AdaptiveLassoClassifier,
+    ElasticNet,
+    FeatureCross,
+    Lasso,
+    SelectNonzero,
+    SparseClassifier,
+    SparseRegressor,
+)
 
 ROOT = Path(__file__).parents[1]
+MODELS = [Lasso, ElasticNet, SparseRegressor, SparseClassifier]
 SOURCES = sorted((ROOT / "sparsereg").rglob("*.py"))
 
 # architecture.md: a module imports only from lower ranks, or from its own part of the package.
@@ -46,12 +56,27 @@ RANKS = {
 PUBLIC = {
     "sparsereg": {
         *("CompactModel", "compact", "prune"),
-        *("ElasticNet", "Lasso", "SelectNonzero", "SparseClassifier", "SparseRegressor"),
+        *(
+            "AdaptiveLasso",
+            "AdaptiveLassoClassifier",
+            "ElasticNet",
+            "Lasso",
+            "SelectNonzero",
+            "SparseClassifier",
+            "SparseRegressor",
+        ),
         *("ElasticNetCV", "LassoCV", "PathSearchCV", "alpha_max", "information_criterion", "one_standard_error"),
         *("FeatureCross", "regularization_path", "relax"),
     },
     "sparsereg.preprocessing": {"FeatureCross"},
-    "sparsereg.linear_model": {"ElasticNet", "Lasso", "SparseClassifier", "SparseRegressor"},
+    "sparsereg.linear_model": {
+        "AdaptiveLasso",
+        "AdaptiveLassoClassifier",
+        "ElasticNet",
+        "Lasso",
+        "SparseClassifier",
+        "SparseRegressor",
+    },
     "sparsereg.compression": {"CompactModel", "CompactReport", "compact", "prune"},
     "sparsereg.feature_selection": {"SelectNonzero"},
     "sparsereg.model_selection": {
@@ -377,25 +402,32 @@ def test_the_reader_of_docstrings():
     assert section(text, "Notes") == {}
 
 
-@pytest.mark.parametrize("kind", [Lasso, ElasticNet, SparseRegressor, SparseClassifier, SelectNonzero, FeatureCross])
+@pytest.mark.parametrize("kind", [*MODELS, AdaptiveLasso, AdaptiveLassoClassifier, SelectNonzero, FeatureCross])
 def test_attributes_are_those_documented(kind):
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     assert isinstance(X, pd.DataFrame)
-    made = {SelectNonzero: lambda: SelectNonzero(Lasso()), FeatureCross: lambda: FeatureCross([("age", "sex")])}
+    made = {
+        SelectNonzero: lambda: SelectNonzero(Lasso()),
+        FeatureCross: lambda: FeatureCross([("age", "sex")]),
+        AdaptiveLasso: lambda: AdaptiveLasso(Lasso()),
+        AdaptiveLassoClassifier: lambda: AdaptiveLassoClassifier(SparseClassifier()),
+    }
     estimator = made.get(kind, lambda: kind(alpha=0.1))()
-    estimator.fit(X, y > y.mean() if kind is SparseClassifier else y)
+    estimator.fit(X, y > y.mean() if issubclass(kind, SparseClassifier) else y)
     said = set(section(kind.__doc__, "Attributes"))
     assert all(hasattr(estimator, name) for name in said)
     fitted = {name for name in dir(estimator) if name.endswith("_") and not name.startswith("_")}
     assert fitted == said
 
 
-@pytest.mark.parametrize("kind", [Lasso, ElasticNet, SparseRegressor, SparseClassifier])
+@pytest.mark.parametrize("kind", [*MODELS, AdaptiveLasso, AdaptiveLassoClassifier])
 def test_signatures_follow_scikit_learn(kind):
     """alpha may be positional, what follows is by keyword; parameters are stored as they come."""
     parameters = inspect.signature(kind).parameters.values()
     positional = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    assert positional == (["alpha"] if kind in (Lasso, ElasticNet) else ["loss", "penalty", "alpha"])
+    household, adaptive = kind in (Lasso, ElasticNet), kind in (AdaptiveLasso, AdaptiveLassoClassifier)
+    first = [] if household else ["estimator"] if adaptive else ["loss", "penalty"]
+    assert positional == [*first, "alpha"]
     for method in ("fit", "predict", "score"):
         names = list(inspect.signature(getattr(kind, method)).parameters)
         expected = {"fit": ["X", "y", "sample_weight", "offset"], "predict": ["X", "offset"]}

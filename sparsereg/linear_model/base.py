@@ -125,7 +125,7 @@ class SparseLinearModel(BaseEstimator):
                 design,
                 np.ascontiguousarray(y, dtype=np.float64),
                 self._loss(),
-                self._penalty(),
+                penalty,
                 self.alpha,
                 sample_weight=data.sample_weight,
                 offset=data.offset,
@@ -133,8 +133,12 @@ class SparseLinearModel(BaseEstimator):
                 feature_names=names,
                 **self._options(),
             )
-            for y in data.Y.T
+            for y, penalty in zip(data.Y.T, self._penalties(data, design), strict=True)
         ]
+
+    def _penalties(self, data: Data, design: Design) -> list[Penalty]:
+        """Return the penalty of each output, which may depend on the data."""
+        return [self._penalty()] * data.Y.shape[1]
 
     def _starts(self, problems: Sequence[Problem]) -> list[tuple[Array, float] | None]:
         """Return the last fit on today's occupied columns; cold if there is none or the shape is another."""

@@ -72,9 +72,10 @@ def information_criterion(
 
     **Degrees of freedom.** L1: the number of nonzero weights, unpenalised ones included [1]_. L2, elastic net and
     dropout: ``tr H (H + L)^-1`` on the nonzero weights, with ``H = X' W X`` the curvature at the fit and ``L`` the l2
-    part; for ridge regression this is ``sum_j d_j^2 / (d_j^2 + n l2)``. No penalty: the rank. The intercept counts one.
-    A weight at a bound does not move and does not count. Relaxed paths: the blend of the two; as if the support had not
-    been searched for, hence too small.
+    part; for ridge regression this is ``sum_j d_j^2 / (d_j^2 + n l2)``. MCP and SCAD: as L1, the usual count, though a
+    search among concave fits has more freedom. Adaptive weights count as if given. No penalty: the rank. The intercept
+    counts one. A weight at a bound does not move and does not count. Relaxed paths: the blend of the two; as if the
+    support had not been searched for, hence too small.
 
     **EBIC** [2]_. ``p`` is the number of features that can be selected, columns without data included; those with
     penalty factor 0 or inf and those that bounds hold at zero are no candidates. ``k`` is the part of ``df`` that

@@ -64,9 +64,11 @@ class DegreesOfFreedom:
 
     def _penalty(self, alpha: float) -> SeparablePenalty | BlockPenalty:
         penalty = self.problem.at(alpha).penalty
+        # MCP and SCAD count as L1: the number of weights (H. Wang, R. Li and C.-L. Tsai, Biometrika 94 (2007)).
+        penalty = penalty.majorizer(np.zeros(self.problem.design.shape[1]))
         if not isinstance(penalty, SeparablePenalty | BlockPenalty):
             raise TypeError(
-                f"path must have an L1, L2, elastic net, group or no penalty: the degrees of freedom of "
+                f"path must have an L1, L2, elastic net, group, MCP, SCAD or no penalty: the degrees of freedom of "
                 f"{type(penalty).__name__} are not known"
             )
         return penalty

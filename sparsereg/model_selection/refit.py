@@ -75,7 +75,7 @@ class _Refits:
     """The refits of one output along a path: warm, and made only where the support changes."""
 
     def __init__(self, problem: Problem, tol: float, max_iter: int):
-        if problem.penalty.kernel_arguments() is None:
+        if not problem.separable:
             raise TypeError(
                 f"the penalty {type(problem.penalty).__name__} cannot be relaxed: it is no sum over single weights, so "
                 "what its support is without it is not known"

@@ -183,13 +183,21 @@ class Problem:
         """Return the convex problem that touches this one at ``w`` and lies above it (itself, when convex)."""
         return self if self.penalty.convex else self.under(self.penalty.majorizer(w))
 
-    @cached_property
+    @property
+    def separable(self) -> bool:
+        """Whether coordinate descent can express the penalty, or the majorizers of a concave one."""
+        return self._costs is not None
+
+    @property
     def coordinates(self) -> Coordinates:
         """The penalty (a concave one: its majorizer at zero) as the kernels see it; TypeError where they cannot."""
-        coordinates = self.penalty.majorizer(np.zeros(self.design.shape[1])).kernel_arguments()
-        if coordinates is None:
+        if self._costs is None:
             raise TypeError(f"{type(self.penalty).__name__} has no kernel_arguments: it needs fista")
-        return coordinates
+        return self._costs
+
+    @cached_property
+    def _costs(self) -> Coordinates | None:
+        return self.penalty.majorizer(np.zeros(self.design.shape[1])).kernel_arguments()
 
     @cached_property
     def infimum(self) -> float:
@@ -350,9 +358,10 @@ def _weighted(weights: Array, values: Array) -> float:
     return total
 
 
-def standard_deviations(design: Design, weights: Array) -> Array:
-    """Return the weighted population standard deviations; exactly zero for constant columns."""
-    mean, square = design.moments(np.arange(design.shape[1]), weights, 1.0, True)
+def standard_deviations(design: Design, weights: Array, columns: Array | None = None) -> Array:
+    """Return the weighted population standard deviations of some columns; exactly zero for constant ones."""
+    columns = np.arange(design.shape[1]) if columns is None else columns
+    mean, square = design.moments(columns, weights, 1.0, True)
     sd = np.sqrt(square)
     # Rounding leaves a constant column a deviation of about eps |mean|.
     return np.where(sd > 1e-14 * np.abs(mean) * np.sqrt(design.shape[0]), sd, 0.0)

@@ -67,6 +67,4 @@ def solve(
 
 def newton_applies(problem: Problem) -> bool:
     """Whether the loss has a curvature and coordinate descent can express the penalty."""
-    if problem.loss.curvature == "none":
-        return False
-    return problem.penalty.majorizer(np.zeros(problem.design.shape[1])).kernel_arguments() is not None
+    return problem.separable and problem.loss.curvature != "none"

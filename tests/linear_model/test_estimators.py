@@ -15,9 +15,18 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sparsereg import ElasticNet, Lasso, SelectNonzero, SparseClassifier, SparseRegressor
+from sparsereg import (
+    AdaptiveLasso,
+    AdaptiveLassoClassifier,
+    ElasticNet,
+    Lasso,
+    SelectNonzero,
+    SparseClassifier,
+    SparseRegressor,
+)
 from sparsereg.losses import SquaredError
 from sparsereg.penalties import SCAD
 from sparsereg.penalties import ElasticNet as ElasticNetPenalty
@@ -42,6 +51,9 @@ CHECKED = [
     SparseClassifier(penalty="l2", class_weight="balanced", standardize=True),
     Lasso(),
     ElasticNet(),
+    AdaptiveLasso(Ridge()),
+    AdaptiveLasso(Lasso(alpha=0.01), power=0.5, standardize=True),
+    AdaptiveLassoClassifier(SparseClassifier(penalty="l2")),
     SelectNonzero(Lasso(alpha=0.01)),
     SelectNonzero(Lasso(alpha=0.01), groups=[[0]]),
 ]
