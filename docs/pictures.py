@@ -3,11 +3,13 @@
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from sparsereg import PathSearchCV, SparseClassifier, SparseRegressor, regularization_path
+from sparsereg import AdaptiveLasso, Lasso, PathSearchCV, SparseClassifier, SparseRegressor, regularization_path
 from sparsereg.inspection import ConvergenceDisplay, CVPathDisplay, PathDisplay
 
 FOLDER = Path(__file__).parent / "images"
@@ -61,6 +63,40 @@ def convergence():
     return ConvergenceDisplay.from_estimator({f"alpha={a:g}": model for a, model in models.items()}).figure_
 
 
+def five_paths(X, y):
+    """Lasso, relaxed, adaptive, MCP and SCAD on the same data."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 3, sharey=True, figsize=(11, 6.5), layout="constrained")
+    concave = {name: SparseRegressor(penalty=name.lower(), tol=1e-6) for name in ("MCP", "SCAD")}
+    models = {"lasso": Lasso(), "adaptive lasso": AdaptiveLasso(RidgeCV()), **concave}
+    paths = {name: regularization_path(model, X, y, alpha_min_ratio=0.03) for name, model in models.items()}
+    paths["relaxed lasso"] = regularization_path(Lasso(), X, y, alpha_min_ratio=0.15, relax=0.0)
+    axes[1, 2].remove()
+    for ax, name in zip(axes.flat, ("lasso", "relaxed lasso", "adaptive lasso", "MCP", "SCAD"), strict=False):
+        PathDisplay.from_path(paths[name], ax=ax, n_named=5)
+        ax.set_title(name)
+        if ax not in axes[:, 0]:
+            ax.set_ylabel("")
+    return figure
+
+
+def simulated(n=100, p=200):
+    """Return ten effects of size two among correlated columns."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    for j in range(1, p):
+        X[:, j] = 0.5 * X[:, j - 1] + np.sqrt(0.75) * X[:, j]
+    return X, X[:, :: p // 10] @ rng.choice([-2.0, 2.0], 10) + 2.0 * rng.standard_normal(n)
+
+
+def polynomials():
+    """Return the diabetes data with squares and products, standardised."""
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    steps = make_pipeline(PolynomialFeatures(include_bias=False), StandardScaler()).set_output(transform="pandas")
+    return steps.fit_transform(X), y
+
+
 def main():
     """Draw all."""
     import matplotlib
@@ -74,6 +110,8 @@ def main():
     save(display.figure_, "path")
     save(settings(), "settings")
     save(convergence(), "convergence")
+    save(five_paths(*simulated()), "less_bias_simulated")
+    save(five_paths(*polynomials()), "less_bias_diabetes")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ class PathDisplay:
     """Coefficients along a regularisation path.
 
     The strongest penalty is on the left, so lines start at zero and fan out. The features that are largest at the
-    right end are in colour and named; all others are thin and grey. The upper axis counts the nonzero features.
+    right end are in colour and named; all others are thin and grey. The upper axis counts the nonzero features. Where
+    the objective is not convex in the weights of the features in use, as it may be under MCP and SCAD, the ground is
+    shaded: other models there may be as good.
     Work and memory follow the number of nonzero coefficients, not the number of features.
 
     It is recommended to use `from_path` or ``Path.plot`` to make one.
@@ -43,6 +45,8 @@ class PathDisplay:
         Coefficients of one output.
     feature_names : sequence of str, default=None
         Names of the features; ``x0, x1, ...`` if None.
+    convex_alpha : float, default=None
+        Strengths below are shaded; as ``Path.convex_alpha``. None shades nothing.
 
     Attributes
     ----------
@@ -58,6 +62,8 @@ class PathDisplay:
         Their names, from below.
     rest_ : matplotlib LineCollection
         All other features that are ever nonzero.
+    shade_ : matplotlib Rectangle or None
+        The ground where the objective is not convex.
     top_ax_ : matplotlib SecondaryAxis
         The axis that counts.
 
@@ -72,8 +78,11 @@ class PathDisplay:
     ['s1', 'bmi', 's5']
     """
 
-    def __init__(self, *, alphas: Array, coefs: sp.csr_array, feature_names: Any = None):
+    def __init__(
+        self, *, alphas: Array, coefs: sp.csr_array, feature_names: Any = None, convex_alpha: float | None = None
+    ):
         self.alphas, self.coefs, self.feature_names = alphas, coefs, feature_names
+        self.convex_alpha = convex_alpha
         self.n_nonzero = np.diff(coefs.indptr)
 
     @classmethod
@@ -115,7 +124,8 @@ class PathDisplay:
             alphas, coefs = _filled_in(path, output)
         if scale is not None:
             coefs.data *= _check_scale(scale, coefs.shape[1])[coefs.indices]
-        display = cls(alphas=alphas, coefs=coefs, feature_names=getattr(path, "feature_names_in_", None))
+        names, convex_alpha = getattr(path, "feature_names_in_", None), getattr(path, "convex_alpha", None)
+        display = cls(alphas=alphas, coefs=coefs, feature_names=names, convex_alpha=convex_alpha)
         display.plot(ax, n_named=n_named, line_kw=line_kw)
         if scale is not None:
             display.ax_.set_ylabel("coefficient × scale")
@@ -147,6 +157,7 @@ class PathDisplay:
         ax.plot(places, np.zeros(len(places)), color="black", linewidth=0.6, zorder=1)
         self.rest_ = _draw_rest(ax, places, columns[:, np.setdiff1d(np.arange(len(ids)), named)])
         self.lines_ = self._draw_named(ax, places, columns[:, named].toarray().T, line_kw or {})
+        self.shade_ = self._shade(ax, places)
         alpha_axis(ax, self.alphas)
         ax.autoscale_view()
         ax.set_ylabel("coefficient")
@@ -156,6 +167,15 @@ class PathDisplay:
         colours = [line.get_color() for line in self.lines_]
         self.labels_ = name_lines(ax, places[-1], ends, [self._name(j) for j in self.named_], colours)
         return self
+
+    def _shade(self, ax: Any, places: Array) -> Any:
+        """Shade from half way after the last strength of the convex part to the end, None if there is no other part."""
+        if self.convex_alpha is None:
+            return None
+        first = int(np.sum(self.alphas >= self.convex_alpha))
+        if first == len(places):
+            return None
+        return ax.axvspan(0.5 * (places[first - 1] + places[first]), places[-1], color=GREY, alpha=0.18, linewidth=0)
 
     def _draw_named(self, ax: Any, places: Array, values: Array, line_kw: dict[str, Any]) -> list[Any]:
         lines = []

@@ -250,7 +250,7 @@ class AdaptiveLasso(_Adaptive, SparseRegressor):
             warm_start=warm_start,
             verbose=verbose,
         )
-        del self.penalty
+        del self.penalty, self.n_starts  # what an adaptive lasso does not need
 
 
 class AdaptiveLassoClassifier(_Adaptive, SparseClassifier):
@@ -327,4 +327,4 @@ class AdaptiveLassoClassifier(_Adaptive, SparseClassifier):
             warm_start=warm_start,
             verbose=verbose,
         )
-        del self.penalty
+        del self.penalty, self.n_starts  # what an adaptive lasso does not need

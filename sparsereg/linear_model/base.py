@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ from sparsereg.linear_model.validation import (
 )
 from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import Penalty, get_penalty
-from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, joint_problem, solve
+from sparsereg.solvers import Design, Problem, Progress, Solution, as_design, joint_problem
 from sparsereg.solvers.outputs import OutputsDesign
+from sparsereg.solvers.starts import solve_from_several
 
 __all__ = ["NO_MINIMUM", "Data", "SparseLinearModel", "coefficients", "how_exact", "warn_once"]
 
@@ -84,8 +86,9 @@ class SparseLinearModel(BaseEstimator):
             problems = self._problems(self._prepare(X, y, sample_weight, offset))
             starts = self._starts(problems)
             callback = _print_line if self.verbose else None
+            n_starts = int(getattr(self, "n_starts", 1))
             solutions = [
-                solve(problem, start, tol=self.tol, max_iter=self.max_iter, callback=callback)
+                solve_from_several(problem, start, n_starts, tol=self.tol, max_iter=self.max_iter, callback=callback)
                 for problem, start in zip(problems, starts, strict=True)
             ]
             self._keep(solutions)
@@ -227,6 +230,8 @@ def coefficients(solutions: Sequence[Solution], dtype: np.dtype) -> tuple[sp.csr
 def check_model_settings(model: Any) -> None:
     """Check the parameters of the general estimators."""
     check_settings(model)
+    if hasattr(model, "n_starts"):
+        check_number("n_starts", model.n_starts, Integral, 1)
     if hasattr(model, "dropout"):
         check_number("dropout", model.dropout)
         if model.dropout >= 1.0:

@@ -52,7 +52,7 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
         Strength of the penalty, >= 0. In terms of scikit-learn's ``LogisticRegression``: ``C = 1 / (alpha sum_i s_i)``.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, times the sample weights.
-    fit_intercept, standardize, penalty_factor, lower, upper, tol, max_iter, warm_start, verbose
+    fit_intercept, standardize, penalty_factor, lower, upper, tol, max_iter, n_starts, warm_start, verbose
         As in `SparseRegressor`.
 
     Attributes
@@ -106,6 +106,7 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
         upper: Any = None,
         tol: float = 1e-8,
         max_iter: int = 100,
+        n_starts: int = 1,
         warm_start: bool = False,
         verbose: int = 0,
     ):
@@ -120,6 +121,7 @@ class SparseClassifier(ClassifierMixin, SparseLinearModel):
         self.upper = upper
         self.tol = tol
         self.max_iter = max_iter
+        self.n_starts = n_starts
         self.warm_start = warm_start
         self.verbose = verbose
 

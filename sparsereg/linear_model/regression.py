@@ -154,6 +154,10 @@ class SparseRegressor(RegressorBase):
         Stop when the duality gap is at most ``tol`` times the null deviance (half, per unit weight).
     max_iter : int, default=100
         Largest number of outer iterations.
+    n_starts : int, default=1
+        MCP and SCAD only, which have many stationary points: begin at so many points and keep the model with the
+        smallest objective. The first is the null model (or the last fit), the second the end of a path down to `alpha`,
+        the others are minima of lassos with random weights, from fixed seeds.
     warm_start : bool, default=False
         Start from the last fit (from scratch if the number of features differs).
     verbose : int, default=0
@@ -211,6 +215,7 @@ class SparseRegressor(RegressorBase):
         dropout: float = 0.0,
         tol: float = 1e-8,
         max_iter: int = 100,
+        n_starts: int = 1,
         warm_start: bool = False,
         verbose: int = 0,
     ):
@@ -225,6 +230,7 @@ class SparseRegressor(RegressorBase):
         self.dropout = dropout
         self.tol = tol
         self.max_iter = max_iter
+        self.n_starts = n_starts
         self.warm_start = warm_start
         self.verbose = verbose
 

@@ -14,7 +14,8 @@ from sparsereg.losses import Gamma, SquaredError
 from sparsereg.model_selection.degrees import DegreesOfFreedom
 from sparsereg.model_selection.likelihood import family_of, minus_two_log_likelihood
 from sparsereg.model_selection.path import Path
-from sparsereg.model_selection.path_data import linear_predictor, occupied_places, same_data
+from sparsereg.model_selection.path_data import same_data
+from sparsereg.model_selection.support import linear_predictor, occupied_places
 from sparsereg.solvers import Problem, Solution
 
 __all__ = ["information_criterion"]

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sparsereg.inspection import PathDisplay
 from sparsereg.linear_model.base import NO_MINIMUM, SparseLinearModel, coefficients, how_exact
 from sparsereg.linear_model.validation import check_flag, check_number
+from sparsereg.model_selection.convexity import convex_down_to
 from sparsereg.model_selection.grid import check_alphas, geometric_grid
 from sparsereg.model_selection.progress import watched
 from sparsereg.model_selection.refit import relaxed
@@ -49,6 +50,11 @@ class Path:
         Whether every breakpoint is in `alphas`, so that `interpolate` is exact in between.
     relax : float or None
         Share of the penalised fit in a relaxed path, None if it is not one; see `relax` for its gaps.
+    convex_alpha : float or None
+        Under a penalty that is not convex: down to this strength the objective is convex in the weights of the features
+        in use (those of a strength and of the one before), so that no other model of these features is stationary.
+        Below, coefficients may jump, and others may be as good. The last of `alphas` where nothing is concave; None
+        where not even the first is, and where it was not looked at, as in relaxed paths.
     feature_names_in_ : ndarray of str
         Names of the features, where X had any.
 
@@ -65,9 +71,10 @@ class Path:
         solutions: Sequence[Sequence[Solution]],
         exact: bool = False,
         relax: float | None = None,
+        convex_alpha: float | None = None,
     ):
         self._model, self._solutions = model, solutions
-        self.alphas, self.exact, self.relax = alphas, exact, relax
+        self.alphas, self.exact, self.relax, self.convex_alpha = alphas, exact, relax, convex_alpha
         pairs = [coefficients(s, model._dtype) for s in solutions]
         self.coefs = [coef for coef, _ in pairs]
         intercepts = np.array([intercept for _, intercept in pairs])
@@ -90,6 +97,8 @@ class Path:
     def __repr__(self) -> str:
         worst = how_exact(s for at in self._solutions for s in at)
         proof = f"largest {worst}" if self.relax is None else f"relax={self.relax:g}"
+        if self.convex_alpha is not None and self.convex_alpha > self.alphas[-1]:
+            proof += f", convex on the support down to alpha={self.convex_alpha:.3g}"
         return (
             f"<Path of {type(self._model).__name__}: {len(self)} alphas from {self.alphas[0]:.3g} to "
             f"{self.alphas[-1]:.3g}, {self.n_nonzero.min()} to {self.n_nonzero.max()} of {self.coefs[0].shape[1]} "
@@ -299,8 +308,9 @@ def regularization_path(
         solutions.append(at)
         if min_gain > 0.0 and len(solutions) > 1 and _gain(solutions) < min_gain:
             break
+    straight = exact and not bent and all(s.converged for at in solutions for s in at)
     path = Path(
-        model, np.array(visited), solutions, exact and not bent and all(s.converged for at in solutions for s in at)
+        model, np.array(visited), solutions, straight, convex_alpha=convex_down_to(problems, visited, solutions)
     )
     _warn(path, bent)
     return path if relax is None else relaxed(path, problems, float(relax))

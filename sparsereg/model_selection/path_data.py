@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sparsereg.linear_model.base import Data
 from sparsereg.model_selection.path import Path
 from sparsereg.model_selection.refit import refuse_joint
+from sparsereg.model_selection.support import linear_predictor, occupied_places
 from sparsereg.solvers import Problem, Solution
 
-__all__ = ["occupied_places", "same_data"]
+__all__ = ["same_data"]
 
 Array = np.ndarray
 
@@ -61,20 +62,3 @@ def _agrees(problem: Problem, solution: Solution) -> bool:
     curvature = problem.gradient_hessian(eta)[1].sum()
     rounding = curvature * (1e-12 * np.abs(eta).max(initial=0.0)) ** 2 + 1e-13 * abs(noted)
     return not np.isfinite(noted) or bool(abs(found - noted) <= _SAME * solution.scale + rounding)
-
-
-def occupied_places(problem: Problem, features: Array) -> Array | None:
-    """Return where some features are among the occupied columns, None if one is not."""
-    columns = problem.design.columns
-    if columns is None:
-        return features
-    places = np.searchsorted(columns, features)
-    inside = places < len(columns)
-    found = inside.all() and np.array_equal(columns[places], features)
-    return places if found else None
-
-
-def linear_predictor(problem: Problem, places: Array, values: Array, intercept: float) -> Array:
-    """Return ``o + b + X w`` of some weights, reading their columns only."""
-    eta = problem.design.times(places, values) + intercept
-    return eta if problem.offset is None else eta + problem.offset

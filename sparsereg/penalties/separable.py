@@ -101,7 +101,7 @@ class SeparablePenalty(BoundPenalty):
 
     def null_alpha(self, z0: Array) -> float | None:
         """Return ``max_j |z0_j| / l1_j`` over the directions in which a weight may move; None without a kink."""
-        if len(z0) == 0:  # no column holds data: the null model is optimal at any strength
+        if self.excluded.all():  # or no column holds data: the null model is optimal at any strength
             return 0.0
         u = -z0 if self.unpenalised is None else np.where(self.unpenalised, 0.0, -z0)
         moves = (u != 0.0) & (self._reach(u) > 0.0)

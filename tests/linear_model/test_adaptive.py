@@ -260,6 +260,10 @@ def test_a_pilot_without_features_gives_the_null_model():
     assert model.sparse_coef_.nnz == 0
     assert np.isinf(model.weights_).all()
     assert model.intercept_ == pytest.approx(y.mean())
+    assert alpha_max(model, X, y) == 0
+    path = regularization_path(model, X, y, alphas=5)
+    assert (path.n_nonzero == 0).all()
+    assert PathSearchCV(model, alphas=5, cv=3).fit(X, y).best_estimator_.sparse_coef_.nnz == 0
 
 
 # --- Errors

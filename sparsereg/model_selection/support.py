@@ -1,0 +1,28 @@
+"""Models by the features that they use: where these are among the occupied columns, and what they predict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparsereg.solvers import Problem
+
+__all__ = ["linear_predictor", "occupied_places"]
+
+Array = np.ndarray
+
+
+def occupied_places(problem: Problem, features: Array) -> Array | None:
+    """Return where some features are among the occupied columns, None if one is not."""
+    columns = problem.design.columns
+    if columns is None:
+        return features
+    places = np.searchsorted(columns, features)
+    inside = places < len(columns)
+    found = inside.all() and np.array_equal(columns[places], features)
+    return places if found else None
+
+
+def linear_predictor(problem: Problem, places: Array, values: Array, intercept: float) -> Array:
+    """Return ``o + b + X w`` of some weights, reading their columns only."""
+    eta = problem.design.times(places, values) + intercept
+    return eta if problem.offset is None else eta + problem.offset
