@@ -96,6 +96,7 @@ def draw(rows, rule, repeats, file):
     for ax in axes[-1]:
         ax.set_xlabel("SNR")
     axes[1, 0].set_yscale("symlog", linthresh=1)
+    axes[1, 0].set_ylim(bottom=-0.2)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(f"alpha by {rule}; means of {repeats} repeats with standard errors", fontsize=11)

@@ -60,6 +60,9 @@ class _Adaptive(MetaEstimatorMixin, SparseLinearModel):
         check_number("power", self.power, strict=True)
         _check_pilot(self.estimator)
 
+    def _joint_loss(self, n_outputs: int) -> Loss | None:
+        return None  # each output has a pilot of its own
+
     def _penalties(self, data: Data, design: Design) -> list[Penalty]:
         """Fit a pilot for each output, and weigh its features."""
         pilots = [self._fitted_pilot(data, y) for y in data.Y.T]
@@ -328,3 +331,17 @@ class AdaptiveLassoClassifier(_Adaptive, SparseClassifier):
             verbose=verbose,
         )
         del self.penalty, self.n_starts  # what an adaptive lasso does not need
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Data:
+        data = super()._prepare(X, y, sample_weight, offset)
+        if data.Y.shape[1] > 1:
+            raise ValueError(
+                "Only binary classification is supported by AdaptiveLassoClassifier. The type of the target is "
+                f"multiclass: y has {data.Y.shape[1]} classes; wrap it in sklearn.multiclass.OneVsRestClassifier"
+            )
+        return data
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.penalties import BlockPenalty, SeparablePenalty
+from sparsereg.penalties import BlockPenalty, ConcavePenalty, SeparablePenalty
 from sparsereg.solvers import Problem
 
 __all__ = ["Degrees", "DegreesOfFreedom"]
@@ -64,8 +64,9 @@ class DegreesOfFreedom:
 
     def _penalty(self, alpha: float) -> SeparablePenalty | BlockPenalty:
         penalty = self.problem.at(alpha).penalty
-        # MCP and SCAD count as L1: the number of weights (H. Wang, R. Li and C.-L. Tsai, Biometrika 94 (2007)).
-        penalty = penalty.majorizer(np.zeros(self.problem.design.shape[1]))
+        if isinstance(penalty, ConcavePenalty):
+            # As L1, the number of weights (H. Wang, R. Li and C.-L. Tsai, Biometrika 94 (2007)).
+            penalty = penalty.majorizer(np.zeros(self.problem.design.shape[1]))
         if not isinstance(penalty, SeparablePenalty | BlockPenalty):
             raise TypeError(
                 f"path must have an L1, L2, elastic net, group, MCP, SCAD or no penalty: the degrees of freedom of "

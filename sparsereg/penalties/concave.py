@@ -157,6 +157,27 @@ class ConcavePenalty(BoundPenalty):
         arrays = {name: getattr(self, name) for name in names}
         return replace(self, **{name: array[columns] for name, array in arrays.items() if array is not None})
 
+    def times(self, factor: float) -> ConcavePenalty:
+        """Return the penalty at a multiple of the strength: of the threshold."""
+        return replace(self, threshold=factor * self.threshold)
+
+    def across(self, n_outputs: int, n_free: int = 0) -> ConcavePenalty:
+        """Return the penalty of `n_outputs` copies of the columns and of `n_free` more weights that cost nothing."""
+
+        def repeated(values: Array, rest: float) -> Array:
+            return np.concatenate([np.tile(values, n_outputs), np.full(n_free, rest)])
+
+        free = None if self.unpenalised is None else repeated(self.unpenalised, True)
+        return ConcavePenalty(
+            self.pieces,
+            repeated(self.threshold, 0.0),
+            repeated(self.unit, 1.0),
+            repeated(self.l2, 0.0),
+            repeated(self.lower, -np.inf),
+            repeated(self.upper, np.inf),
+            free,
+        )
+
     def plus_ridge(self, ridge: Array) -> ConcavePenalty:
         """Return the penalty with ``l2 + ridge``."""
         return replace(self, l2=self.l2 + ridge)

@@ -122,5 +122,12 @@ def _fista_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, m
         elif alpha == 0.0:
             reference = reference.renewed(here)
         solution = descend(here, reference, start, tol, 100 * max_iter)
-        start = problem.occupied(solution), solution.intercept
+        start = _occupied(problem, solution), solution.intercept
         yield solution
+
+
+def _occupied(problem: Problem, solution: Solution) -> Array:
+    """Return the weights of the occupied columns."""
+    columns, w = problem.design.columns, np.zeros(problem.design.shape[1])
+    w[solution.coef_index if columns is None else np.searchsorted(columns, solution.coef_index)] = solution.coef_value
+    return w

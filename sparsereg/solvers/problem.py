@@ -150,13 +150,6 @@ class Problem:
             other.__dict__[name] = getattr(self, name)
         return other
 
-    def occupied(self, solution: Solution) -> Array:
-        """Return the weights of the occupied columns of a solution."""
-        columns, w = self.design.columns, np.zeros(self.design.shape[1])
-        places = solution.coef_index if columns is None else np.searchsorted(columns, solution.coef_index)
-        w[places] = solution.coef_value
-        return w
-
     def eta(self, w: Array, b: float) -> Array:
         """Return the linear predictor ``o + b + X w``."""
         eta = self.design.matvec(w)
@@ -204,7 +197,10 @@ class Problem:
 
     @cached_property
     def _costs(self) -> Coordinates | None:
-        return self.penalty.majorizer(np.zeros(self.design.shape[1])).kernel_arguments()
+        penalty = self.penalty
+        if not penalty.convex:
+            penalty = penalty.majorizer(np.zeros(self.design.shape[1]))
+        return penalty.kernel_arguments()
 
     @cached_property
     def infimum(self) -> float:

@@ -215,7 +215,9 @@ class ProxNewton:
 
     def _majorise(self) -> None:
         """Let sub-problems have the convex penalty that touches ours at the present weights: ours, if it is convex."""
+        penalty = self.problem.penalty
         self.model.problem = self.problem.majorized(self.w)
+        self.model.concave = penalty if self.problem.loss.quadratic and isinstance(penalty, ConcavePenalty) else None
 
     def _working_set(self, cert: Certificate, z: Array) -> Array:
         """Return the next working set; with a cached Gram matrix it only grows."""

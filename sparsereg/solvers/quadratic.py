@@ -80,6 +80,9 @@ class Stretch(NamedTuple):
 class QuadraticModel:
     """Sub-problems of one problem. For a quadratic loss the Gram matrix is kept and grown by columns."""
 
+    concave: ConcavePenalty | None = None
+    """What the penalty of the problem is a tangent of, if there is more to do than that."""
+
     def __init__(self, problem: Problem):
         self.problem = problem
         self.columns = np.empty(0, dtype=np.int64)
@@ -93,21 +96,13 @@ class QuadraticModel:
         return self.problem.penalty.blocks == "groups" or isinstance(self.problem.design, OutputsDesign)
 
     def minimise(
-        self,
-        w: Array,
-        g: Array,
-        h: Array,
-        z: Array,
-        columns: Array,
-        tol: float,
-        stretch: Stretch | None = None,
-        concave: ConcavePenalty | None = None,
+        self, w: Array, g: Array, h: Array, z: Array, columns: Array, tol: float, stretch: Stretch | None = None
     ) -> Step:
         """Return the step to the minimiser over some columns, to within ``tol`` of a gradient.
 
         ``z`` is the gradient on all columns; only the part in `columns` is read. With a `stretch` of a path, ``w`` is
-        the minimiser at its beginning, and that at its end is asked for. The problem has the tangent of a `concave`
-        penalty: with a Gram matrix at hand, tangents follow each other until that penalty itself is stationary.
+        the minimiser at its beginning, and that at its end is asked for. Where the problem has the tangent of a
+        `concave` penalty and a Gram matrix is at hand, tangents follow each other until that penalty is stationary.
         """
         problem = self.problem
         design, costs = problem.design, take(problem.coordinates, columns)
@@ -124,8 +119,8 @@ class QuadraticModel:
             if not there:
                 new, more = minimise_gram(problem, columns, G, z, new, tol, self._max_epochs)
                 epochs += more
-            if concave is not None:
-                new, more = descend_concave(G, z + G @ (new - w), new, concave.take(columns), tol, _MAX_TANGENTS)
+            if self.concave is not None:
+                new, more = descend_concave(G, z + G @ (new - w), new, self.concave.take(columns), tol, _MAX_TANGENTS)
                 epochs += more
         elif self._blocks:
             new, shift, epochs = solve_block_residual(problem, columns, w, g, h, tol, self._max_epochs)
