@@ -37,9 +37,13 @@ class Blocks:
 
     @classmethod
     def of_labels(cls, labels: Array) -> Blocks:
-        """Return the blocks of equal labels; each block's columns ascend."""
-        order = np.argsort(labels, kind="stable")
-        ends = np.flatnonzero(np.diff(labels[order])) + 1
+        """Return the blocks of equal labels: in the order in which they lie where each is a run, else sorted."""
+        ends = np.flatnonzero(np.diff(labels)) + 1
+        if len(np.unique(labels[ends])) == len(ends) and not (len(ends) and (labels[ends] == labels[0]).any()):
+            order = np.arange(len(labels))
+        else:
+            order = np.argsort(labels, kind="stable")
+            ends = np.flatnonzero(np.diff(labels[order])) + 1
         return cls(order, np.concatenate([[0], ends, [len(order)]]) if len(order) else np.zeros(1, dtype=np.int64))
 
     def __len__(self) -> int:

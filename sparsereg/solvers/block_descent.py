@@ -18,6 +18,9 @@ __all__ = ["solve_gram_blocks"]
 
 Array = np.ndarray
 
+# Exact steps on blocks leave less of a tail: 2,000 groups, 4,384 weights at the end, path of 50 strengths: 18 s where
+# Newton steps come as often as for single weights (share 50), 10 of them spent on 40 such steps.
+_NEWTON_SHARE = 5
 _INNER = 10  # proximal gradient steps on a block before its change reaches the others
 
 
@@ -52,6 +55,7 @@ def solve_gram_blocks(
         lambda: model.newton(v, gradient),
         tol,
         max_epochs,
+        _NEWTON_SHARE,
     )
     return (v / unit)[back], epochs
 

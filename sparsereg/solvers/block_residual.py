@@ -5,6 +5,8 @@ The way of working sets too large for a Gram matrix. Columns are not centred; in
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sparsereg.penalties import BlockPenalty, BoundPenalty
@@ -18,7 +20,7 @@ __all__ = ["solve_block_residual"]
 
 Array = np.ndarray
 
-_ACTIVE = 9  # epochs over the blocks in use between two over all
+_ANDERSON = 5  # epochs over the blocks in use between two over all, whose iterates are extrapolated
 _EXACT = 512  # columns of a block whose largest curvature is computed, not bounded
 
 
@@ -50,13 +52,34 @@ def solve_block_residual(
     costs = (penalty.norm, *(a[order] for a in (penalty.l1, penalty.l2, penalty.lower, penalty.upper)), bound)
     layout = (held.data, held.rows, held.starts, np.where(feature < 0, -1, held.columns), output, penalty.block.starts)
     everything, epochs = np.arange(len(penalty.block)), 0
+
+    def value(v: Array, V: Array) -> float:
+        """Return the objective of the sub-problem at weights in block order."""
+        hV = H * V
+        coupling = ((hV.sum(axis=0)) ** 2 @ inverse) if len(inverse) else 0.0
+        w = np.empty_like(v)
+        w[order] = v
+        return float(np.sum((state[3] + 0.5 * hV) * V) - 0.5 * coupling + penalty.value(w))
+
     while epochs < max_epochs:
         done, change = cd_blocks(*layout, everything, *state, *costs, 1, tol)
         epochs += done
         if change <= tol:
             break
         used = np.flatnonzero(np.add.reduceat((v != 0.0) | (feature < 0), penalty.block.starts[:-1]))
-        epochs += cd_blocks(*layout, used, *state, *costs, _ACTIVE, 0.3 * tol)[0]
+        trail = [(v.copy(), state[1].copy())]
+        for _ in range(_ANDERSON):
+            done, change = cd_blocks(*layout, used, *state, *costs, 1, 0.3 * tol)
+            epochs += done
+            trail.append((v.copy(), state[1].copy()))
+            if change <= 0.3 * tol:
+                break
+        else:
+            better = _extrapolated(trail, value)
+            if better is not None:
+                v[:], state[1][:] = better
+                if len(inverse):
+                    state[2][:] = (H * state[1]).sum(axis=0) * inverse
     new = np.empty_like(v)
     new[order] = v
     shift = new[len(columns) :]
@@ -64,6 +87,24 @@ def solve_block_residual(
     if isinstance(design, OutputsDesign):
         return _recentred(design, columns, w, new), 0.0, epochs
     return new, float(shift.sum()), epochs
+
+
+def _extrapolated(
+    trail: list[tuple[Array, Array]], value: Callable[[Array, Array], float]
+) -> tuple[Array, Array] | None:
+    """Return Anderson's combination of the last weights and predictors if its objective is lower, else None."""
+    U = np.diff(np.array([v for v, _ in trail]), axis=0)
+    gram = U @ U.T
+    try:
+        c = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), np.ones(len(gram)))
+    except np.linalg.LinAlgError:
+        return None
+    if not abs(c.sum()) > 0.0:
+        return None
+    c /= c.sum()
+    v = c @ np.array([v for v, _ in trail[1:]])
+    V = sum(share * V for share, (_, V) in zip(c, trail[1:], strict=True))
+    return (v, V) if value(v, V) < value(*trail[-1]) else None
 
 
 def _recentred(design: OutputsDesign, columns: Array, old: Array, new: Array) -> Array:

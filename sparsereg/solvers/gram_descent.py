@@ -47,19 +47,23 @@ def alternate(
     newton: Callable[[], bool],
     tol: float,
     max_epochs: int,
+    share: int = 50,
 ) -> int:
     """Descend and take Newton steps in turn until an epoch changes no gradient by more than `tol`; return the epochs.
 
     Both work in place on ``w``; ``descend(n)`` returns the epochs done and the largest change of the last, ``newton()``
-    whether its step went all the way.
+    whether its step went all the way. A Newton step on ``k`` weights buys ``k / share`` epochs.
     """
     epochs, patience, k = 0, 1, len(w)
     at_least = max(_EPOCHS, int(6e4 / (k * (20.0 + 0.25 * k) + 1.0)))
+    at_once = max(1, int(_WORK / (k * k + 1)))
     while epochs < max_epochs:
-        batch = patience * max(at_least, int(np.count_nonzero(w)) // 50)
-        batch = min(batch, max(1, int(_WORK / (k * k + 1))))
-        done, change = descend(batch)
-        epochs += done
+        batch = patience * max(at_least, int(np.count_nonzero(w)) // share)
+        until = min(epochs + batch, max_epochs)
+        change = np.inf
+        while epochs < until and change > tol:
+            done, change = descend(min(until - epochs, at_once))
+            epochs += done
         if change <= tol:
             break
         # A support larger than the rank has no Newton step to speak of: leave it to coordinate descent for longer.

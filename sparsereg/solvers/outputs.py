@@ -29,6 +29,8 @@ __all__ = ["OutputsDesign", "joint_problem"]
 
 Array = np.ndarray
 
+_DENSE = 0.05  # share of entries from which columns are spread out for BLAS-3: scattering costs some 20 times as much
+
 
 class OutputsDesign(Design):
     """`n_outputs` copies of a design, its columns centred.
@@ -107,6 +109,10 @@ class OutputsDesign(Design):
         out[here] = Z - self.centre[feature[here]] * out[here]
         return out
 
+    def norms(self, centre: bool) -> None:
+        """Return None: a gradient of many outputs is one product of matrices, of which a part saves little."""
+        return
+
     def moments(self, columns: Array, h: Array, sum_h: float, centre: bool) -> tuple[Array, Array]:
         """Return zeros and the curvatures ``x' H x`` of the columns (`centre` has no meaning: they are centred)."""
         feature, output = self.features_and_outputs(columns)
@@ -145,26 +151,33 @@ class OutputsDesign(Design):
         feature, output = self.features_and_outputs(columns)
         H = self.by_output(h)
         inverse = self.inverse_total(H) if self.coupled else np.zeros(H.shape[1])
-        if isinstance(self.base, SparseDesign):
-            self._sparse_gram(feature, output, H, inverse, out)
+        base = self.base
+        used, place = np.unique(np.maximum(feature, 0), return_inverse=True)
+        if isinstance(base, DenseDesign):
+            self._dense_gram(base.X, feature, feature, output, H, inverse, out)
+        elif base.entries(len(used)) > _DENSE * base.shape[0] * len(used):
+            self._dense_gram(
+                base.dense_columns(used), np.where(feature < 0, -1, place), feature, output, H, inverse, out
+            )
         else:
-            assert isinstance(self.base, DenseDesign)
-            self._dense_gram(self.base.X, feature, output, H, inverse, out)
+            self._sparse_gram(feature, output, H, inverse, out)
 
-    def _dense_gram(self, X: Array, feature: Array, output: Array, H: Array, inverse: Array, out: Array) -> None:
+    def _dense_gram(
+        self, X: Array, place: Array, feature: Array, output: Array, H: Array, inverse: Array, out: Array
+    ) -> None:
         """Sum over blocks of rows: a product for each output, less one of all columns times ``h / sqrt(sum h)``."""
         k = len(feature)
         ones = np.flatnonzero(feature < 0)
-        place = [np.flatnonzero(output == c) for c in range(self.n_outputs)]
+        of_output = [np.flatnonzero(output == c) for c in range(self.n_outputs)]
         root, coupling = np.sqrt(H), np.sqrt(inverse)
         out[:k, :k] = 0.0
         size = max(512, (1 << 21) // max(k, 1))
         for first in range(0, X.shape[0], size):
             rows = slice(first, first + size)
-            block = X[rows][:, feature].astype(np.float64)
+            block = X[rows][:, place].astype(np.float64)
             block -= self.centre[feature]
             block[:, ones] = 1.0
-            for c, mine in enumerate(place):
+            for c, mine in enumerate(of_output):
                 if len(mine):
                     part = block[:, mine] * root[c, rows, None]
                     out[np.ix_(mine, mine)] += part.T @ part
@@ -204,8 +217,9 @@ class OutputsDesign(Design):
         return self.base.entries(k)
 
     def gram_cost(self, k: int) -> float:
-        """Return the cost of the Gram matrix of `k` columns of the base: the coupling makes them one block."""
-        return self.base.gram_cost(k)
+        """Return the cost of the Gram matrix of `k` columns of the base, twice where classes are coupled."""
+        dense = self.base.shape[0] * k * k / 32.0
+        return (2.0 if self.coupled else 1.0) * min(self.base.gram_cost(k), dense)
 
     def dense_columns(self, columns: Array) -> Array:
         """Return a float64 copy of some columns."""

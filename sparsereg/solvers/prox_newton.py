@@ -43,6 +43,7 @@ _MAJORIZERS = 20  # of a concave penalty, on one working set
 _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good as linear
 _FEW = 256  # weights: with no more, a step to full precision costs next to nothing
 _SWIFT = 0.3  # of the violation, that a whole step leaves at most where it needs no line search
+_LOOSE = 0.03  # part of the violation that a Newton step on blocks or classes leaves, whose sub-problems are dear
 _NEWTON_STEPS = 4  # on one working set, before all columns are looked at again
 
 
@@ -85,6 +86,8 @@ class ProxNewton:
         self.model = RowsModel(problem) if share_gram(problem) else QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
         self.rate = 0.0  # gap per violation, where the last strength was left
+        blocks = problem.penalty.blocks == "groups" or problem.loss.curvature == "softmax"
+        self.patient = blocks and not problem.loss.quadratic
         self._begin(problem)
         self.w, self.b, self.eta = Journal(problem, reference, tol).start(start)
         null = reference.null
@@ -268,7 +271,8 @@ class ProxNewton:
         quadratic, convex = problem.loss.quadratic, problem.penalty.convex
         for _ in range(_NEWTON_STEPS if convex else _MAJORIZERS):
             h = floored(problem, here.h, self.distance)
-            step = self.model.minimise(self.w, here.g, h, here.z, columns, tol, self.stretch)
+            accuracy = max(tol, _LOOSE * here.violation) if self.patient else tol
+            step = self.model.minimise(self.w, here.g, h, here.z, columns, accuracy, self.stretch)
             self.stretch = None
             moves = bool(step.delta.any())
             self.journal.working(len(columns), step.epochs, float(moves))

@@ -36,7 +36,7 @@ Array = np.ndarray
 _MAX_GRAM = 6000  # columns: 288 MB
 _MAX_DIRECT = 1000  # columns: beyond, conjugate gradients beat the factorisation and its memory
 _PATIENCE = 300  # residual epochs before a Gram matrix is built after all: strongly correlated columns
-_EPOCHS, _EPOCHS_OF_BLOCKS = 50.0, 500.0
+_EPOCHS, _EPOCHS_OF_BLOCKS = 50.0, 250.0
 _MAX_EPOCHS = 20_000
 _MAX_TANGENTS = 500
 _MAX_EPOCHS_OF_MODEL = 2_000  # where the model is not the problem: the next one is worth more than its last digits
@@ -95,6 +95,11 @@ class QuadraticModel:
         """Whether the residual regime is that of blocks and several outputs."""
         return self.problem.penalty.blocks == "groups" or isinstance(self.problem.design, OutputsDesign)
 
+    @property
+    def _epochs(self) -> float:
+        """What the residual regime is charged."""
+        return _EPOCHS_OF_BLOCKS if self._blocks else _EPOCHS
+
     def minimise(
         self, w: Array, g: Array, h: Array, z: Array, columns: Array, tol: float, stretch: Stretch | None = None
     ) -> Step:
@@ -111,7 +116,7 @@ class QuadraticModel:
         if problem.penalty.smooth:
             d = newton_direction(problem, columns, h, z + costs.l2 * w, costs.l2, tol)
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
-        elif use_gram(design, len(columns), self._known(columns), _EPOCHS_OF_BLOCKS if self._blocks else _EPOCHS):
+        elif use_gram(design, len(columns), self._known(columns), self._epochs):
             G, mean = self.grown_gram(columns, h, sum_h)
             new, epochs, there = w, 0, False
             if stretch is not None:
@@ -185,11 +190,11 @@ def minimise_gram(
 def use_gram(design: Design, k: int, known: int, epochs: float = _EPOCHS) -> bool:
     """Whether a Gram matrix of `k` columns, the first `known` of them there already, pays, in multiplications.
 
-    Both regimes are charged some 50 `epochs`, blocks 500 in the residual regime, which does not extrapolate them (80
-    groups of 5 on 300 rows: 0.02 s by Gram matrix, 0.4 s without). A residual epoch reads and writes every entry; a
-    Gram epoch moves a part of the coordinates, and Newton steps shorten it. Measured on the problems of
-    ``benchmarks/``: dense working sets want the Gram matrix up to thousands of columns, sparse text does not from some
-    hundreds on.
+    Both regimes are charged some 50 `epochs`, blocks and classes 250 in the residual regime: their steps are bounded,
+    not exact, and an entry costs more (80 groups of 5 on 300 rows: 0.02 s by Gram matrix, 0.2 s without; 10 classes of
+    5,000 images, path of 8 strengths: 3 s and 14 s). A residual epoch reads and writes every entry; a Gram epoch moves
+    a part of the coordinates, and Newton steps shorten it. Measured on the problems of ``benchmarks/``: dense working
+    sets want the Gram matrix up to thousands of columns, sparse text does not from some hundreds on.
     """
     entries = design.entries(k)
     return k <= _MAX_GRAM and design.gram_cost(k) - design.gram_cost(known) + 20.0 * k * k <= epochs * 2.0 * entries

@@ -142,11 +142,11 @@ class _Rows:
 
 
 def _conjugate_gradients(product, precondition, b: Array) -> Array:
-    """Return ``x`` with ``product(x) = b`` to ten digits of the residual, or as far as some steps go."""
+    """Return ``x`` with ``product(x) = b`` to six digits of the residual, or as far as some steps go."""
     x, r = np.zeros_like(b), b.copy()
     y = precondition(r)
     p, ry = y.copy(), float(np.sum(r * y))
-    stop = 1e-20 * float(np.sum(b * b))
+    stop = 1e-12 * float(np.sum(b * b))
     for _ in range(_CONJUGATE_STEPS):
         q = product(p)
         curvature = float(np.sum(p * q))
