@@ -99,7 +99,7 @@ def _features(names: list[str], start: int) -> list[list[str]]:
     if not any("_" in name[start + 1 :] for name in names):
         raise ValueError(f'groups="onehot" found no name of the form feature_category; got {names[:5]}: give labels')
     features = []
-    stack = [run for _, run in _continuations(names, start)][::-1]  # not recursion: names may be of any shape
+    stack = _continuations(names, start)[::-1]  # not recursion: names may be of any shape
     while stack:
         run = stack.pop()
         parts = _divide(run)
@@ -114,12 +114,13 @@ def _divide(run: list[str]) -> list[list[str]]:
     """Return the parts of a run that are not one feature, or the run."""
     start = _shared(run)
     parts = _continuations(run, start)
-    if all(may_divide for may_divide, _ in parts):
-        return [part for _, part in parts]
-    pieces = [list(parts[0][1])]
-    for (left_may, left), (right_may, right) in zip(parts[:-1], parts[1:], strict=True):
+    if all(len(part) > 1 for part in parts):
+        return parts
+    pieces = [list(parts[0])]
+    for left, right in zip(parts[:-1], parts[1:], strict=True):
+        several = len(left) > 1 or len(right) > 1
         descends = left[-1][start:] > right[0][start:] and right[0][start:] not in _LAST
-        if left[-1].endswith("_infrequent_sklearn") or (descends and (left_may or right_may)):
+        if left[-1].endswith("_infrequent_sklearn") or (several and descends):
             pieces.append([])
         pieces[-1] += right
     return pieces
@@ -130,12 +131,6 @@ def _shared(run: list[str]) -> int:
     return commonprefix(run).rfind("_") + 1
 
 
-def _continuations(names: list[str], start: int) -> list[tuple[bool, list[str]]]:
-    """Return the neighbours that agree up to the next underscore, and whether they may be a feature of several."""
-
-    def upto(name: str) -> tuple[str, bool]:
-        end = -1 if name[start:] == "infrequent_sklearn" else name.find("_", start)
-        return (name, False) if end < 0 else (name[: end + 1], True)
-
-    parts = [(further, list(part)) for (_, further), part in groupby(names, key=upto)]
-    return [(further and len(part) > 1, part) for further, part in parts]
+def _continuations(names: list[str], start: int) -> list[list[str]]:
+    """Return the neighbours that agree up to the next underscore after `start`; without one, names are alone."""
+    return [list(part) for _, part in groupby(names, key=lambda name: name[: name.find("_", start) + 1] or name)]
