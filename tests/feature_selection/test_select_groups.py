@@ -11,7 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sparsereg import Lasso, SelectNonzero, SparseRegressor
+from sparsereg import GroupLasso, Lasso, SelectNonzero, SparseRegressor
 
 NAMES = ["size", "kind_boat", "kind_car", "age", "place_here", "place_there"]
 
@@ -169,6 +169,16 @@ def test_one_hot_columns_stand_or_fall_together_in_a_pipeline(library):
     assert list(model[:-1].transform(X).columns) == ["onehot__kind_boat", "onehot__kind_car", "onehot__kind_van"]
     assert model[:-1].get_feature_names_out().tolist() == list(model[:-1].transform(X).columns)
     assert model.score(X, y) > 0.9
+
+
+def test_a_group_lasso_selects_whole_groups_by_itself():
+    X, y = boats()
+    X = pd.get_dummies(X, dtype=float)
+    model = GroupLasso("onehot", alpha=0.1).fit(X, y)
+    alone, whole = (SelectNonzero(model, prefit=True, groups=groups).fit(X) for groups in (None, "onehot"))
+    assert alone.kept_.tolist() == whole.kept_.tolist()
+    assert alone.get_feature_names_out().tolist() == ["kind_boat", "kind_car", "kind_van"]
+    assert (alone.kept_groups_, whole.kept_groups_) == (None, ["kind"])
 
 
 def test_sparse_one_hot_columns_with_names():
