@@ -12,7 +12,9 @@ if (file.exists(path("dense"))) {
   X <- new("dgCMatrix", i = numbers("indices", "integer"), p = numbers("indptr", "integer"), x = numbers("data"), Dim = shape)
 }
 y <- numbers("y")
-if (meta[3] == "binomial") y <- as.factor(y)
+if (meta[3] %in% c("binomial", "multinomial")) y <- as.factor(y)
+if (meta[3] == "mgaussian") y <- matrix(y, shape[1])
+kind <- if (nzchar(meta[5])) meta[5] else "ungrouped"
 alphas <- numbers("alphas")
 glmnet.control(fdev = 0, devmax = 1)  # the whole path, never stopped early
 
@@ -24,12 +26,14 @@ while (length(line <- readLines(requests, 1)) == 1) {
   fits <- 0
   while (fits == 0 || now() - start < 0.02) {  # the cpu clock ticks in milliseconds
     fit <- suppressWarnings(glmnet(X, y, family = meta[3], lambda = alphas, standardize = FALSE, intercept = meta[4] == "1",
-                                   thresh = as.numeric(line), maxit = 1e9))
+                                   type.multinomial = kind, thresh = as.numeric(line), maxit = 1e9))
     fits <- fits + 1
   }
   seconds <- (now() - start) / fits
-  writeBin(fit$beta@x, path("w"))
-  writeBin(fit$beta@i, path("w_rows"))
-  writeBin(fit$beta@p, path("w_starts"))
+  beta <- if (is.list(fit$beta)) do.call(rbind, fit$beta) else fit$beta
+  writeBin(beta@x, path("w"))
+  writeBin(beta@i, path("w_rows"))
+  writeBin(beta@p, path("w_starts"))
+  writeBin(nrow(beta), path("w_height"))
   cat(seconds, "\n")
 }

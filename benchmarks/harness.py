@@ -18,13 +18,16 @@ from datetime import datetime, timezone
 from fnmatch import fnmatch
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 
 import report
 from solvers import OURS, UnsupportedError
 
 RESULTS = Path(__file__).with_name("results")
 PREPARATION = 600  # seconds to load the problem, import and compile the solver
+IDLE = 20  # times the cap by the clock, after which a process that uses no processor is killed
 REPEATING = 3  # seconds spent on repeats of one fit
+PACKAGES = ("sparsereg", "scikit-learn", "celer", "skglm", "adelie", "group-lasso", "skein-glm", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def measure(benchmark, problem, solver, options):
     record = {"problem": problem, "solver": solver, "reached": False, "gap": float("inf"), "seconds": [], "over": None}
     limit, record["note"] = PREPARATION, "not prepared in time"
     try:
-        while receiver.poll(limit):
+        while answers(receiver, process.pid, limit, options.clock):
             kind, content = receiver.recv()
             if kind == "refused":
                 print(f"  {solver}: {content}", flush=True)
@@ -114,6 +117,8 @@ def measure(benchmark, problem, solver, options):
                 record |= content
             elif kind == "done":
                 return record | {"over": None} | content
+        if record["gap"] <= options.gap and not benchmark.finish:  # killed on a repeat, or half a step back
+            record |= {"reached": True, "over": None, "note": ""}
         return record
     except EOFError:
         return record | {"note": "its process died", "over": None}
@@ -121,6 +126,30 @@ def measure(benchmark, problem, solver, options):
         if process.is_alive():
             os.killpg(process.pid, signal.SIGKILL)
         process.join()
+
+
+def answers(receiver, group, limit, clock):
+    """Wait for a message for `limit` seconds: of the clock, or of the processors that the process group has used."""
+    start, began = spent(group, clock), perf_counter()
+    while not receiver.poll(1.0):
+        if spent(group, clock) - start > limit or perf_counter() - began > IDLE * limit:
+            return False
+    return True
+
+
+def spent(group, clock):
+    """Return a time in seconds; the processors' is read from /proc (elsewhere the clock's is taken)."""
+    if clock == "wall" or not Path("/proc/self/stat").exists():
+        return perf_counter()
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def work(sender, benchmark, problem_name, solver, goal, most_repeats):
@@ -200,7 +229,7 @@ def machine():
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         found["cpu"] = cpuinfo.read_text().partition("model name")[2].partition("\n")[0].strip("\t: ")
-    for package in ("sparsereg", "scikit-learn", "celer", "skglm", "numpy", "scipy"):
+    for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -131,14 +131,16 @@ def glmnet(problem, per_decade=10):
     return fit
 
 
-def glmnet_path(problem, alphas):
+def glmnet_path(problem, alphas, family=None, kind=""):
     """Return fit(thresh) of a whole path, its answer a sparse matrix with a column for each alpha.
+
+    Several outputs follow one another in a column; `kind` is glmnet's `type.multinomial`.
 
     With `standardize=FALSE` its lambda is our alpha for both families, for it undoes its own scaling of y. One R
     process answers all requests, so that the data are handed over once.
     """
     folder = tempfile.TemporaryDirectory(prefix="glmnet-")
-    write_for_r(Path(folder.name), problem, alphas)
+    write_for_r(Path(folder.name), problem, alphas, family or FAMILIES[problem.loss], kind)
     script = Path(__file__).with_name("glmnet.R")
     try:
         process = subprocess.Popen(
@@ -151,18 +153,19 @@ def glmnet_path(problem, alphas):
     def fit(tol, _folder=folder):  # the folder lives as long as this function
         print(tol, file=process.stdin, flush=True)
         seconds = float(process.stdout.readline())
-        return read_from_r(Path(folder.name), problem.X.shape[1]), seconds
+        return read_from_r(Path(folder.name)), seconds
 
     return fit
 
 
-def read_from_r(folder, n_features):
+def read_from_r(folder):
     """Return the coefficients that glmnet.R wrote, one column for each alpha that it came to."""
+    n_rows = int(np.fromfile(folder / "w_height", np.int32)[0])
     rows, starts = (np.fromfile(folder / name, np.int32) for name in ("w_rows", "w_starts"))
-    return sp.csc_matrix((np.fromfile(folder / "w"), rows, starts), (n_features, len(starts) - 1))
+    return sp.csc_matrix((np.fromfile(folder / "w"), rows, starts), (n_rows, len(starts) - 1))
 
 
-def write_for_r(folder, problem, alphas):
+def write_for_r(folder, problem, alphas, family, kind):
     """Write the problem as raw binary files that glmnet.R reads."""
     X = problem.X
     if sp.issparse(X):
@@ -171,10 +174,9 @@ def write_for_r(folder, problem, alphas):
         X.indptr.astype(np.int32).tofile(folder / "indptr")
     else:
         X.ravel(order="F").tofile(folder / "dense")
-    problem.y.tofile(folder / "y")
+    problem.y.astype(np.float64).ravel(order="F").tofile(folder / "y")
     alphas.tofile(folder / "alphas")
-    family = "gaussian" if problem.loss == "squared_error" else "binomial"
-    (folder / "meta").write_text(f"{X.shape[0]}\n{X.shape[1]}\n{family}\n{int(problem.fit_intercept)}\n")
+    (folder / "meta").write_text(f"{X.shape[0]}\n{X.shape[1]}\n{family}\n{int(problem.fit_intercept)}\n{kind}\n")
 
 
 def timed(make, X, y):
@@ -211,6 +213,7 @@ def prepare(name, problem, solvers=None):
 
 
 OURS = "sparsereg"
+FAMILIES = {"squared_error": "gaussian", "log_loss": "binomial"}
 SOLVERS = {
     OURS: sparsereg,
     "sklearn": sklearn,
