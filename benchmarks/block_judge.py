@@ -108,13 +108,11 @@ def best_softmax_intercept(s, Y, eta):
     for _ in range(50):
         P = softmax(eta + b, axis=1)
         gradient = s @ P - shares
-        if np.abs(gradient).max() < 1e-15:
+        if np.abs(gradient).max() < 1e-12:
             break
         hessian = np.diag(s @ P) - P.T @ (s[:, None] * P) + 1 / len(b)  # all ones: fixes the common shift
         step, size, now = np.linalg.solve(hessian, gradient), 1.0, value(b)
         while size > 1e-4 and value(b - size * step) > now + 1e-15 * abs(now):
             size /= 2
         b = b - size * step
-        if np.abs(step).max() < 1e-14:
-            break
     return b

@@ -110,6 +110,8 @@ def measure(benchmark, problem, solver, options):
             if kind == "fit":
                 limit = record["over"] = options.cap
                 record["note"] = f"not reached: over {limit:g} s at tol={content:.0e}"
+            elif kind == "judge":
+                limit = PREPARATION  # the judge's time is not the solver's
             elif kind == "finish":
                 limit, record["over"] = options.cap, None
                 record["note"] = f"over {limit:g} s when all was run at tol={content:.0e}"
@@ -164,6 +166,7 @@ def work(sender, benchmark, problem_name, solver, goal, most_repeats):
     def attempt(tol):
         say("fit", tol)
         answer, seconds = fit(tol)
+        say("judge", tol)
         found = benchmark.certify(problem, answer) | {"tol": tol, "seconds": [seconds]}
         say("tried", found)
         return found
