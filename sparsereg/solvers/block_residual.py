@@ -1,6 +1,7 @@
 r"""Block coordinate descent on the linear predictors: O(entries) per epoch, no matrix to build, any number of outputs.
 
 The way of working sets too large for a Gram matrix. Columns are not centred; intercepts are coordinates of their own.
+Inside everything is in the units ``D w`` of the norms and block after block.
 """
 
 from __future__ import annotations
@@ -43,13 +44,16 @@ def solve_block_residual(
     penalty = _as_blocks(problem.penalty.take(columns), extra)
     order = penalty.block.order
     feature, output = feature[order], output[order]
+    unit = np.where(penalty.scale > 0.0, penalty.scale, 1.0)[order]
+    costs = (penalty.l1[order] / unit, penalty.l2[order] / unit**2, penalty.lower[order], penalty.upper[order])
     H = h.reshape(n_outputs, -1)
     inverse = OutputsDesign.inverse_total(H) if coupled else np.empty(0)
     held = base.kernel_columns(np.maximum(feature, 0), np.zeros(len(feature)), np.ones(len(feature)))
-    v = np.append(w, np.zeros(extra))[order]
-    bound = _bounds(base, feature, output, H, inverse, penalty)
+    v = np.append(w, np.zeros(extra))[order] * unit
+    bound = _bounds(base, feature, output, H, inverse, penalty.block.starts, unit)
+    bound += np.maximum.reduceat(costs[1], penalty.block.starts[:-1])
     state = (v, np.zeros(H.shape), np.zeros(H.shape[1]), np.ascontiguousarray(g.reshape(H.shape)), H, inverse)
-    costs = (penalty.norm, *(a[order] for a in (penalty.l1, penalty.l2, penalty.lower, penalty.upper)), bound)
+    terms = (penalty.norm, *costs, bound, unit)
     layout = (held.data, held.rows, held.starts, np.where(feature < 0, -1, held.columns), output, penalty.block.starts)
     everything, epochs = np.arange(len(penalty.block)), 0
 
@@ -58,18 +62,18 @@ def solve_block_residual(
         hV = H * V
         coupling = ((hV.sum(axis=0)) ** 2 @ inverse) if len(inverse) else 0.0
         w = np.empty_like(v)
-        w[order] = v
+        w[order] = v / unit
         return float(np.sum((state[3] + 0.5 * hV) * V) - 0.5 * coupling + penalty.value(w))
 
     while epochs < max_epochs:
-        done, change = cd_blocks(*layout, everything, *state, *costs, 1, tol)
+        done, change = cd_blocks(*layout, everything, *state, *terms, 1, tol)
         epochs += done
         if change <= tol:
             break
         used = np.flatnonzero(np.add.reduceat((v != 0.0) | (feature < 0), penalty.block.starts[:-1]))
         trail = [(v.copy(), state[1].copy())]
         for _ in range(_ANDERSON):
-            done, change = cd_blocks(*layout, used, *state, *costs, 1, 0.3 * tol)
+            done, change = cd_blocks(*layout, used, *state, *terms, 1, 0.3 * tol)
             epochs += done
             trail.append((v.copy(), state[1].copy()))
             if change <= 0.3 * tol:
@@ -81,7 +85,7 @@ def solve_block_residual(
                 if len(inverse):
                     state[2][:] = (H * state[1]).sum(axis=0) * inverse
     new = np.empty_like(v)
-    new[order] = v
+    new[order] = v / unit
     shift = new[len(columns) :]
     new = new[: len(columns)]
     if isinstance(design, OutputsDesign):
@@ -128,9 +132,8 @@ def _as_blocks(penalty: BoundPenalty, extra: int) -> BlockPenalty:
     return BlockPenalty(Blocks(np.arange(m), np.arange(m + 1)), np.zeros(m), np.ones(m), *costs)
 
 
-def _bounds(base: Design, feature: Array, output: Array, H: Array, inverse: Array, penalty: BlockPenalty) -> Array:
-    """Return a bound on the curvature of each block; exact for a single column."""
-    starts = penalty.block.starts
+def _bounds(base: Design, feature: Array, output: Array, H: Array, inverse: Array, starts: Array, unit: Array) -> Array:
+    """Return a bound on the curvature of the loss in each block; exact for a single column."""
     alone = np.diff(starts) == 1
     of = np.repeat(np.arange(len(alone)), np.diff(starts))
     own = H * (1.0 - H * inverse) if len(inverse) else H  # diagonal; of several outputs diag(h) is a bound
@@ -141,28 +144,30 @@ def _bounds(base: Design, feature: Array, output: Array, H: Array, inverse: Arra
             if len(here):
                 ones = feature[here] < 0
                 square = base.moments(np.maximum(feature[here], 0), weights, 1.0, False)[1]
-                curvature[here] = np.where(ones, weights.sum(), square)
+                curvature[here] = np.where(ones, weights.sum(), square) / unit[here] ** 2
     bound = np.maximum.reduceat(curvature, starts[:-1])
     for b in np.flatnonzero(~alone):
         part = slice(starts[b], starts[b + 1])
         for k in np.unique(output[part]):
-            mine = feature[part][output[part] == k]
-            if len(mine) > 1:
-                bound[b] = max(bound[b], _largest_curvature(base, mine, H[k]))
-    ridge = np.maximum.reduceat(penalty.l2[penalty.block.order], starts[:-1])
-    return bound + ridge
+            mine = output[part] == k
+            if mine.sum() > 1:
+                bound[b] = max(bound[b], _largest_curvature(base, feature[part][mine], H[k], unit[part][mine]))
+    return bound
 
 
-def _largest_curvature(base: Design, columns: Array, h: Array) -> float:
-    """Return the largest eigenvalue of ``X' H X``, or, of many columns, its largest row sum in absolute value."""
+def _largest_curvature(base: Design, columns: Array, h: Array, unit: Array) -> float:
+    """Return the largest eigenvalue of ``X' H X``, or, of many columns, its largest row sum in absolute value.
+
+    ``X`` stands for the columns divided by their units.
+    """
     if len(columns) <= _EXACT:
         G = np.empty((len(columns), len(columns)))
         base.gram(columns, h, np.zeros(len(columns)), 0, G)
-        return float(np.linalg.eigvalsh(G)[-1]) * (1.0 + 1e-12)
+        return float(np.linalg.eigvalsh(G / np.outer(unit, unit))[-1]) * (1.0 + 1e-12)
     part = base.take_columns(columns)
     if isinstance(part, SparseDesign):
         part.data = np.abs(part.data)
     else:
         part.X = np.abs(part.X)  # type: ignore[attr-defined]
     every = np.arange(len(columns))
-    return float(part.rmatvec(h * part.times(every, np.ones(len(columns)))).max())
+    return float((part.rmatvec(h * part.times(every, 1.0 / unit)) / unit).max())

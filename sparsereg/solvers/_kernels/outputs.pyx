@@ -103,6 +103,7 @@ def cd_blocks(
     const double[::1] lower,
     const double[::1] upper,
     const double[::1] bound,
+    const double[::1] unit,
     int max_epochs,
     double tol,
 ):
@@ -110,9 +111,9 @@ def cd_blocks(
 
     ``H`` of a sample is ``diag(h_i) - h_i h_i' inverse_i`` over its outputs, and ``M_i = h_i . V_i inverse_i`` is kept
     up to date, so that a weight costs O(entries of its column) whatever the number of outputs. Coordinate ``c`` is
-    column ``columns[c]`` (-1: ones) of output ``outputs[c]``; block ``b`` holds the coordinates from
-    ``block_starts[b]`` on, and takes a proximal gradient step with the bound ``bound[b]`` on its curvature. ``rows``
-    is empty for a dense design.
+    column ``columns[c]`` (-1: ones) divided by ``unit[c]``, of output ``outputs[c]``; block ``b`` holds the coordinates
+    from ``block_starts[b]`` on, and takes a proximal gradient step with the bound ``bound[b]`` on its curvature.
+    ``rows`` is empty for a dense design.
 
     Stops when the largest change of a gradient over an epoch is <= ``tol``. Returns (epochs, that change).
     """
@@ -151,6 +152,7 @@ def cd_blocks(
                         d = V[k, i] - M[i] if coupled else V[k, i]
                         d = g[k, i] + h[k, i] * d
                         total += d if j < 0 else data[at] * d
+                    total = total / unit[c]
                     total = clipped(bound[b] * w[c] - total - l2[c] * w[c], l1[c], lower[c], upper[c])
                     u[c - block_starts[b]] = total
                     size += total * total
@@ -163,6 +165,7 @@ def cd_blocks(
                         continue
                     change += d * d
                     w[c] = t * u[c - block_starts[b]]
+                    d = d / unit[c]
                     k = outputs[c]
                     j = columns[c]
                     start = 0 if j < 0 else starts[j]
