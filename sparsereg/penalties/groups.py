@@ -2,7 +2,7 @@ r"""Group penalties as users write them: groups of features, sparse groups, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,8 @@ class _GroupSpec(Penalty):
         of = np.empty(m, dtype=np.int64)
         of[grouping.order] = np.repeat(np.arange(len(grouping.sizes)), np.diff(grouping.starts))
         excluded = (terms.lower == 0.0) & (terms.upper == 0.0)
-        norms = norm * _weights(self.weights, self.groups, grouping) * _factor_of_groups(terms, of, excluded, grouping)
+        k = _weights(self.weights, groups, grouping, lambda: grouping_of(groups, n_features, feature_names).names)
+        norms = norm * k * _factor_of_groups(terms, of, excluded, grouping)
         # What no norm binds is a block of its own: solvers may then take it apart from its group.
         alone = excluded | (norms[of] == 0.0)
         labels = np.where(alone, len(norms) + np.arange(m), of)
@@ -141,14 +142,18 @@ class SparseGroup(_GroupSpec):
         return 1.0 - float(self.l1_ratio), float(self.l1_ratio), 0.0
 
 
-def _weights(weights: Any, groups: Any, grouping: Grouping) -> Array:
-    """Return the weight of each group that has data."""
+def _weights(weights: Any, groups: Any, grouping: Grouping, all_names: Callable[[], list]) -> Array:
+    """Return the weight of each group that has data; `all_names` are those of the groups without data, too."""
     k = np.sqrt(grouping.sizes)
     if weights is None:
         return k
     if not isinstance(weights, Mapping):
         weights = _by_name(weights, groups)
     position = {name: g for g, name in enumerate(grouping.names)}
+    absent = [name for name in weights if name not in position]
+    unknown = sorted(set(absent).difference(all_names()), key=absent.index) if absent else []
+    if unknown:
+        raise ValueError(f"weights names groups that are not there: {unknown[:5]}")
     for name, weight in weights.items():
         check_share("weights", weight, np.inf)
         if name in position:
@@ -157,11 +162,17 @@ def _weights(weights: Any, groups: Any, grouping: Grouping) -> Array:
 
 
 def _by_name(weights: Any, groups: Any) -> dict[Any, float]:
-    """Return weights by the name of their group: number of the list, or label, sorted."""
+    """Return weights by the name of their group: number or key of the list, or label, sorted."""
     if isinstance(groups, str):
         raise ValueError(f"weights must be a dict by name where groups={groups!r}; got {type(weights).__name__}")
-    lists = len(groups) > 0 and not np.isscalar(groups[0]) and np.ndim(groups[0]) == 1
-    names = list(range(len(groups))) if lists else np.unique(np.asarray(groups)).tolist()
+    first = next(iter(groups))
+    names: list
+    if isinstance(groups, Mapping):
+        names = list(groups)
+    elif isinstance(first, Collection) and not isinstance(first, str):
+        names = list(range(len(groups)))
+    else:
+        names = np.unique(np.asarray(groups)).tolist()
     values = np.asarray(weights, dtype=np.float64)
     if values.shape != (len(names),):
         raise ValueError(f"weights must hold one number for each of the {len(names)} groups; got shape {values.shape}")
