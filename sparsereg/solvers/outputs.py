@@ -304,7 +304,10 @@ def joint_problem(
             origin = s @ Y
             Y = Y - origin
     constants = fit_intercept and not loss.quadratic
-    scale = standard_deviations(design, s) if standardize else None
+    scale = standard_deviations(design, s) if standardize or fit_intercept else None
+    if scale is not None and not standardize:
+        # A constant column beside an intercept: what centring leaves of it is rounding, so it is held at zero.
+        scale = None if scale.all() else (scale > 0.0).astype(np.float64)
     n_free = K if constants else 0
     ridge = np.append(np.tile(dropout_ridge(design, s, loss, dropout), K), np.zeros(n_free)) if dropout else None
 
