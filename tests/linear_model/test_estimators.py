@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import block_oracles
 import numpy as np
 import oracles
 import pandas as pd
@@ -22,13 +23,17 @@ from sparsereg import (
     AdaptiveLasso,
     AdaptiveLassoClassifier,
     ElasticNet,
+    GroupLasso,
     Lasso,
+    MultiTaskElasticNet,
+    MultiTaskLasso,
     SelectNonzero,
     SparseClassifier,
+    SparseGroupLasso,
     SparseRegressor,
 )
 from sparsereg.losses import SquaredError
-from sparsereg.penalties import SCAD
+from sparsereg.penalties import SCAD, Group, Rows
 from sparsereg.penalties import ElasticNet as ElasticNetPenalty
 
 # Poisson, gamma and Tweedie are not here: check_regressor_multioutput fits negative targets whatever the tag
@@ -56,6 +61,15 @@ CHECKED = [
     AdaptiveLassoClassifier(SparseClassifier(penalty="l2")),
     SelectNonzero(Lasso(alpha=0.01)),
     SelectNonzero(Lasso(alpha=0.01), groups=[[0]]),
+    GroupLasso([[0]], alpha=0.1),
+    GroupLasso(positive=True, standardize=True, l2=0.1, warm_start=True),
+    SparseGroupLasso([[0]], alpha=0.1),
+    SparseRegressor(penalty=Rows(l1_ratio=0.9), alpha=0.1),
+    SparseRegressor("huber", Rows(), alpha=0.1),
+    SparseClassifier(penalty=Rows(l1_ratio=0.9)),
+    SparseClassifier(penalty=Group([[0]])),
+    MultiTaskLasso(),
+    MultiTaskElasticNet(alpha=0.1, warm_start=True),
 ]
 
 ALL = [
@@ -70,6 +84,10 @@ ALL = [
     SparseRegressor("gamma", "scad", alpha=0.1),
     SparseClassifier(alpha=0.01),
     SparseClassifier("squared_hinge", alpha=0.01),
+    GroupLasso([[0, 1], [2, 3]], alpha=0.1),
+    SparseGroupLasso([[0, 1], [2, 3]], alpha=0.1),
+    SparseRegressor("poisson", Group([[0, 1], [2, 3]], l2=0.1), alpha=0.01),
+    SparseClassifier(penalty=Group([[0, 1], [2, 3]]), alpha=0.01),
 ]
 
 
@@ -130,6 +148,8 @@ def test_coef_needs_a_fit():
         (SparseClassifier(), None, (1, 8), (1,)),
         (Lasso(), 1, (8,), (1,)),
         (Lasso(), 3, (3, 8), (3,)),
+        (GroupLasso([[0, 1]]), None, (8,), ()),
+        (GroupLasso([[0, 1]]), 3, (3, 8), (3,)),
     ],
 )
 def test_shapes(estimator, outputs, coef_shape, intercept_shape):
@@ -194,6 +214,12 @@ def null_strength(estimator, X, y):
     loss = getattr(estimator, "loss", "squared_error")
     enet = isinstance(estimator, ElasticNet) or getattr(estimator, "penalty", "") == "elasticnet"
     y = y == "yes" if isinstance(estimator, SparseClassifier) else y
+    spec = getattr(estimator, "penalty", estimator)
+    if hasattr(spec, "groups"):
+        groups = [*spec.groups, *([j] for j in range(4, 8))]
+        kind = "sparse_group" if isinstance(spec, SparseGroupLasso) else "group"
+        made = block_oracles.reference(X, np.c_[y], block_oracles.make_loss(loss), kind, groups=groups)
+        return block_oracles.null_alpha(made, 1.0)
     return oracles.null_alpha(oracles.reference(X, y, loss, "elasticnet" if enet else "l1"), 1.0)
 
 
