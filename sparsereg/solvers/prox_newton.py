@@ -271,7 +271,7 @@ class ProxNewton:
         quadratic, convex = problem.loss.quadratic, problem.penalty.convex
         for _ in range(_NEWTON_STEPS if convex else _MAJORIZERS):
             h = floored(problem, here.h, self.distance)
-            accuracy = max(tol, _LOOSE * here.violation) if self.patient else tol
+            accuracy = max(tol, _LOOSE * self.strictness * here.violation) if self.patient else tol
             step = self.model.minimise(self.w, here.g, h, here.z, columns, accuracy, self.stretch)
             self.stretch = None
             moves = bool(step.delta.any())
