@@ -91,6 +91,11 @@ class Loss(BaseEstimator):
         """
         return None
 
+    def recedes(self, y: Array, v: Array) -> bool:
+        """Whether the loss of every sample falls for ever along a direction ``v`` of the linear predictor."""
+        bounds = self.recession(y)
+        return bounds is not None and bool(((v >= bounds[0]) & (v <= bounds[1]) & (v != 0.0)).all())
+
     def check_target(self, y: Array) -> Array:
         """Return ``y`` if it lies in the domain of the loss, else raise ValueError."""
         return y
@@ -251,6 +256,12 @@ class Softmax(Loss):
         t = y + v
         inside = t >= -_DOMAIN_SLACK
         return np.where(inside, kl_div(np.maximum(t, 0.0), np.exp(self._log_probabilities(eta))), np.inf)
+
+    def recedes(self, y: Array, v: Array) -> bool:
+        """Whether the direction raises the class of each sample above all others."""
+        V, Y = v.reshape(self.n_classes, -1), y.reshape(self.n_classes, -1)
+        others = np.where(Y > 0.0, -np.inf, V).max(axis=0)
+        return bool((Y.max(axis=0) == 1.0).all() and (np.where(Y > 0.0, V, np.inf).min(axis=0) > others).all())
 
     def inverse_link(self, eta: Array) -> Array:
         """Return the probabilities of linear predictors of shape (n_samples, n_classes)."""

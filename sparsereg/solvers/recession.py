@@ -26,8 +26,7 @@ _VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good 
 def separates(problem: Problem, w: Array, b: float) -> bool:
     """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights."""
     free = _free(problem, w)
-    bounds = problem.loss.recession(problem.y) if len(free) else None
-    if bounds is None or not w.any():
+    if len(free) == 0 or not w.any():
         return False
     only_free = np.zeros_like(w)
     only_free[free] = w[free]
@@ -35,8 +34,7 @@ def separates(problem: Problem, w: Array, b: float) -> bool:
         return False
     v = problem.design.matvec(w) + (b if problem.fit_intercept else 0.0)
     used = problem.weights > 0.0
-    low, high = bounds
-    return bool(((v >= low) & (v <= high))[used].all() and np.abs(v[used]).min() > 0.0)
+    return problem.loss.recedes(problem.y[used], v[used])
 
 
 def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
@@ -44,12 +42,12 @@ def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
 
     The program is asked only where the point is suspicious: a sample that may recede has next to no derivative left.
     """
+    if separates(problem, w, b):
+        return True
     free = _free(problem, w)
     bounds = problem.loss.recession(problem.y) if len(free) else None
     if bounds is None:
         return False
-    if separates(problem, w, b):
-        return True
     low, high = bounds
     g, _ = problem.loss.gradient_hessian(problem.y, problem.eta(w, b))
     may = (problem.weights > 0.0) & ((low < 0.0) | (high > 0.0))

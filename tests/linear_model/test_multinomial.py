@@ -297,3 +297,9 @@ def test_warm_start_and_pickle():
     np.testing.assert_allclose(model.coef_, coef, atol=1e-4)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(WINE), model.predict_proba(WINE))
+
+
+def test_separable_classes_without_a_penalty_have_no_minimum():
+    X = np.r_[np.eye(3), 2.0 * np.eye(3), 1.5 * np.eye(3)]
+    with pytest.warns(ConvergenceWarning, match="no finite minimum"):
+        SparseClassifier(penalty=None).fit(X, np.tile([0, 1, 2], 3))
