@@ -70,7 +70,7 @@ def run(benchmark, problems, solvers, options, reporter=report):
     os.environ["BENCHMARK_CLOCK"] = options.clock
     solvers = [name for name in solvers if matches(name, options.solvers)]
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"
+    path = RESULTS / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{os.getpid()}.jsonl"
     done = {}
     with path.open("w") as file:
         write(file, machine() | {"gap": options.gap, "threads": options.threads, "clock": options.clock})
