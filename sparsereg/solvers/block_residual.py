@@ -6,13 +6,12 @@ Inside everything is in the units ``D w`` of the norms and block after block.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from sparsereg.penalties import BlockPenalty, BoundPenalty
 from sparsereg.penalties.blocks import Blocks
 from sparsereg.solvers._kernels.outputs import cd_blocks
+from sparsereg.solvers.anderson import anderson_weights
 from sparsereg.solvers.design import Design, SparseDesign
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem
@@ -29,86 +28,114 @@ def solve_block_residual(
     problem: Problem, columns: Array, w: Array, g: Array, h: Array, tol: float, max_epochs: int
 ) -> tuple[Array, float, int]:
     """Return the minimiser of the sub-problem over some whole blocks, the change of the intercept, and the epochs."""
-    design = problem.design
-    if isinstance(design, OutputsDesign):
-        base, n_outputs, coupled = design.base, design.n_outputs, design.coupled
-        feature, output = design.features_and_outputs(columns)
-        missing = design.centred and not len(design.constants)
-    else:
-        base, n_outputs, coupled = design, 1, False
-        feature, output = columns, np.zeros_like(columns)
-        missing = problem.fit_intercept
-    # Columns of ones for intercepts that the design does not hold itself.
-    extra = n_outputs if missing else 0
-    feature, output = np.append(feature, np.full(extra, -1)), np.append(output, np.arange(extra))
-    penalty = _as_blocks(problem.penalty.take(columns), extra)
-    order = penalty.block.order
-    feature, output = feature[order], output[order]
-    unit = np.where(penalty.scale > 0.0, penalty.scale, 1.0)[order]
-    costs = (penalty.l1[order] / unit, penalty.l2[order] / unit**2, penalty.lower[order], penalty.upper[order])
-    H = h.reshape(n_outputs, -1)
-    inverse = OutputsDesign.inverse_total(H) if coupled else np.empty(0)
-    held = base.kernel_columns(np.maximum(feature, 0), np.zeros(len(feature)), np.ones(len(feature)))
-    v = np.append(w, np.zeros(extra))[order] * unit
-    bound = _bounds(base, feature, output, H, inverse, penalty.block.starts, unit)
-    bound += np.maximum.reduceat(costs[1], penalty.block.starts[:-1])
-    state = (v, np.zeros(H.shape), np.zeros(H.shape[1]), np.ascontiguousarray(g.reshape(H.shape)), H, inverse)
-    terms = (penalty.norm, *costs, bound, unit)
-    layout = (held.data, held.rows, held.starts, np.where(feature < 0, -1, held.columns), output, penalty.block.starts)
-    everything, epochs = np.arange(len(penalty.block)), 0
-
-    def value(v: Array, V: Array) -> float:
-        """Return the objective of the sub-problem at weights in block order."""
-        hV = H * V
-        coupling = ((hV.sum(axis=0)) ** 2 @ inverse) if len(inverse) else 0.0
-        w = np.empty_like(v)
-        w[order] = v / unit
-        return float(np.sum((state[3] + 0.5 * hV) * V) - 0.5 * coupling + penalty.value(w))
-
+    model = _Residual(problem, columns, w, g, h)
+    epochs = 0
     while epochs < max_epochs:
-        done, change = cd_blocks(*layout, everything, *state, *terms, 1, tol)
+        done, change = model.epoch(model.everything, tol)
         epochs += done
         if change <= tol:
             break
-        used = np.flatnonzero(np.add.reduceat((v != 0.0) | (feature < 0), penalty.block.starts[:-1]))
-        trail = [(v.copy(), state[1].copy())]
+        used, trail = model.used(), [model.point()]
         for _ in range(_ANDERSON):
-            done, change = cd_blocks(*layout, used, *state, *terms, 1, 0.3 * tol)
+            done, change = model.epoch(used, 0.3 * tol)
             epochs += done
-            trail.append((v.copy(), state[1].copy()))
+            trail.append(model.point())
             if change <= 0.3 * tol:
                 break
         else:
-            better = _extrapolated(trail, value)
-            if better is not None:
-                v[:], state[1][:] = better
-                if len(inverse):
-                    state[2][:] = (H * state[1]).sum(axis=0) * inverse
-    new = np.empty_like(v)
-    new[order] = v / unit
-    shift = new[len(columns) :]
-    new = new[: len(columns)]
-    if isinstance(design, OutputsDesign):
-        return _recentred(design, columns, w, new), 0.0, epochs
-    return new, float(shift.sum()), epochs
+            model.extrapolate(trail)
+    return *model.answer(), epochs
 
 
-def _extrapolated(
-    trail: list[tuple[Array, Array]], value: Callable[[Array, Array], float]
-) -> tuple[Array, Array] | None:
-    """Return Anderson's combination of the last weights and predictors if its objective is lower, else None."""
-    U = np.diff(np.array([v for v, _ in trail]), axis=0)
-    gram = U @ U.T
-    try:
-        c = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), np.ones(len(gram)))
-    except np.linalg.LinAlgError:
-        return None
-    if not abs(c.sum()) > 0.0:
-        return None
-    c /= c.sum()
-    v = c @ np.array([v for v, _ in trail[1:]])
-    V = sum(share * V for share, (_, V) in zip(c, trail[1:], strict=True))
-    return (v, V) if value(v, V) < value(*trail[-1]) else None
+class _Residual:
+    """The sub-problem ``g.V + V'H V / 2 + Omega(w)``, ``V = X (w - w_0)``, on coordinates in block order.
+
+    Attributes
+    ----------
+    v : ndarray of shape (k,)
+        Weights in the units of the norms.
+    V, M : ndarray of shape (n_outputs, n_samples) and (n_samples,)
+        What they do to the linear predictors, and ``h . V / sum h`` of each sample where classes are coupled.
+    """
+
+    def __init__(self, problem: Problem, columns: Array, w: Array, g: Array, h: Array):
+        self.problem, self.columns, self.start = problem, columns, w
+        design = problem.design
+        if isinstance(design, OutputsDesign):
+            base, n_outputs, coupled = design.base, design.n_outputs, design.coupled
+            feature, output = design.features_and_outputs(columns)
+            missing = design.centred and not len(design.constants)
+        else:
+            base, n_outputs, coupled = design, 1, False
+            feature, output = columns, np.zeros_like(columns)
+            missing = problem.fit_intercept
+        # Columns of ones for intercepts that the design does not hold itself.
+        extra = n_outputs if missing else 0
+        feature, output = np.append(feature, np.full(extra, -1)), np.append(output, np.arange(extra))
+        self.penalty = penalty = _as_blocks(problem.penalty.take(columns), extra)
+        self.order = order = penalty.block.order
+        self.feature, output = feature[order], output[order]
+        self.unit = np.where(penalty.scale > 0.0, penalty.scale, 1.0)[order]
+        self.H = h.reshape(n_outputs, -1)
+        self.g = np.ascontiguousarray(g.reshape(self.H.shape))
+        self.inverse = OutputsDesign.inverse_total(self.H) if coupled else np.empty(0)
+        self.v = np.append(w, np.zeros(extra))[order] * self.unit
+        self.V, self.M = np.zeros(self.H.shape), np.zeros(self.H.shape[1])
+        self.starts = penalty.block.starts
+        self.everything = np.arange(len(penalty.block))
+        k = len(self.feature)
+        held = base.kernel_columns(np.maximum(self.feature, 0), np.zeros(k), np.ones(k))
+        places = np.where(self.feature < 0, -1, held.columns)
+        l1, l2 = penalty.l1[order] / self.unit, penalty.l2[order] / self.unit**2
+        bound = _bounds(base, self.feature, output, self.H, self.inverse, self.starts, self.unit)
+        bound += np.maximum.reduceat(l2, self.starts[:-1])
+        self._layout = (held.data, held.rows, held.starts, places, output, self.starts)
+        self._terms = (penalty.norm, l1, l2, penalty.lower[order], penalty.upper[order], bound, self.unit)
+
+    def epoch(self, blocks: Array, tol: float) -> tuple[int, float]:
+        """Visit some blocks; return 1 and the largest change of a gradient."""
+        state = (self.v, self.V, self.M, self.g, self.H, self.inverse)
+        return cd_blocks(*self._layout, blocks, *state, *self._terms, 1, tol)
+
+    def used(self) -> Array:
+        """Return the blocks that are not zero, and the intercepts."""
+        return np.flatnonzero(np.add.reduceat((self.v != 0.0) | (self.feature < 0), self.starts[:-1]))
+
+    def point(self) -> tuple[Array, Array]:
+        """Return a copy of weights and predictors."""
+        return self.v.copy(), self.V.copy()
+
+    def weights(self, v: Array) -> Array:
+        """Return weights in their own units, in the order of the columns, intercepts last."""
+        w = np.empty_like(v)
+        w[self.order] = v / self.unit
+        return w
+
+    def value(self, v: Array, V: Array) -> float:
+        """Return the objective of the sub-problem."""
+        hV = self.H * V
+        coupling = ((hV.sum(axis=0)) ** 2 @ self.inverse) if len(self.inverse) else 0.0
+        return float(np.sum((self.g + 0.5 * hV) * V) - 0.5 * coupling + self.penalty.value(self.weights(v)))
+
+    def extrapolate(self, trail: list[tuple[Array, Array]]) -> None:
+        """Go to Anderson's combination of the last points if its objective is lower."""
+        c = anderson_weights([v for v, _ in trail])
+        if c is None:
+            return
+        v = c @ np.array([v for v, _ in trail[1:]])
+        V = sum(share * V for share, (_, V) in zip(c, trail[1:], strict=True))
+        if self.value(v, V) < self.value(*trail[-1]):
+            self.v, self.V = v, V
+            if len(self.inverse):
+                self.M = (self.H * V).sum(axis=0) * self.inverse
+
+    def answer(self) -> tuple[Array, float]:
+        """Return the weights of the columns and the change of the intercept."""
+        w, design = self.weights(self.v), self.problem.design
+        w, shift = w[: len(self.columns)], w[len(self.columns) :]
+        if isinstance(design, OutputsDesign):
+            return _recentred(design, self.columns, self.start, w), 0.0
+        return w, float(shift.sum())
 
 
 def _recentred(design: OutputsDesign, columns: Array, old: Array, new: Array) -> Array:

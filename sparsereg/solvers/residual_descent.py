@@ -8,6 +8,7 @@ import numpy as np
 
 from sparsereg.penalties import Coordinates
 from sparsereg.solvers._kernels.features import cd_features
+from sparsereg.solvers.anderson import anderson_weights
 from sparsereg.solvers.design import KernelColumns
 
 __all__ = ["Moments", "solve_residual"]
@@ -79,22 +80,11 @@ def solve_residual(
 def _extrapolate(
     trail_w: list[Array], trail_q: list[Array], h: Array, costs: Coordinates
 ) -> tuple[Array, Array] | None:
-    """Return Anderson's combination of the last iterates if its objective is lower, else None.
-
-    ``c`` minimises ``|U c|`` over ``sum c = 1`` with the differences of iterates as columns of ``U``; the residual is
-    affine in ``w``, so it is combined alike. Q. Bertrand and M. Massias, *Anderson acceleration of coordinate
-    descent*, AISTATS 2021.
-    """
+    """Return Anderson's combination of the last iterates if its objective is lower, else None."""
     l1, l2, lower, upper = costs
-    U = np.diff(np.array(trail_w), axis=0)
-    gram = U @ U.T
-    try:
-        c = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), np.ones(len(gram)))
-    except np.linalg.LinAlgError:
+    c = anderson_weights(trail_w)
+    if c is None:
         return None
-    if not abs(c.sum()) > 0.0:
-        return None
-    c /= c.sum()
     w = c @ np.array(trail_w[1:])
     if (w < lower).any() or (w > upper).any():
         return None
