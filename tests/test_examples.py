@@ -70,3 +70,10 @@ def test_both_tables_are_read_alike(monkeypatch, houses):
         np.testing.assert_allclose(
             np.exp(y).mean(), pd.read_csv(houses / name).filter(regex="price|value").mean().item()
         )
+
+
+def test_classes(tmp_path):
+    said = run("classes.py", "--samples", 1200, "--picture", tmp_path / "classes.png")
+    assert "pixels" in said
+    assert "words" in said
+    assert (tmp_path / "classes.png").stat().st_size > 5000
