@@ -220,8 +220,11 @@ def coefficients(solutions: Sequence[Solution], dtype: np.dtype) -> tuple[sp.csr
     values = np.concatenate([s.coef_value for s in solutions]).astype(dtype)
     firsts = np.cumsum([0, *(s.n_features for s in solutions[:-1])])
     ids = np.concatenate([first + s.coef_index for first, s in zip(firsts, solutions, strict=True)])
-    output, ids = np.divmod(ids, max(n_features, 1))
-    indptr = np.searchsorted(output, np.arange(n_outputs + 1))
+    if n_outputs == 1:
+        indptr = np.array([0, len(ids)])
+    else:
+        output, ids = np.divmod(ids, max(n_features, 1))
+        indptr = np.searchsorted(output, np.arange(n_outputs + 1))
     if n_features <= np.iinfo(np.int32).max:
         ids, indptr = ids.astype(np.int32), indptr.astype(np.int32)
     return sp.csr_array((values, ids, indptr), shape=(n_outputs, n_features)), intercepts.astype(dtype)

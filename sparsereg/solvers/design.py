@@ -238,6 +238,9 @@ class DenseDesign(Design):
         if not mean.any():
             self._raw_gram(columns, h, None, known, out)
             return
+        if self.shape[0] * len(columns) <= _BLOCK:  # a small copy costs less than asking whether there must be one
+            self._raw_gram(columns, h, mean, known, out)
+            return
         first = _gather(self.X[:_SAMPLE], columns)
         if (np.abs(mean) <= first.std(axis=0)).all():
             self._raw_gram(columns, h, None, known, out)

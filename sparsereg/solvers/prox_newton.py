@@ -229,7 +229,10 @@ class ProxNewton:
         if self.everything:
             return self.movable
         penalty = problem.penalty
-        support = penalty.whole(np.union1d(np.flatnonzero(self.w != 0.0), self.kinkless))
+        support = np.flatnonzero(self.w != 0.0)
+        if len(self.kinkless):
+            support = np.union1d(support, self.kinkless)
+        support = penalty.whole(support)
         keep = support
         if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep), len(self.keep)):
             outside = np.ones(m, dtype=bool)
