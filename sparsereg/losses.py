@@ -211,7 +211,7 @@ class Softmax(Loss):
 
     Notes
     -----
-    With ``K = 2`` and a penalty that is even in the weights, the optimum has ``w_1 = -w_0 = v / 2``: it is the
+    With ``K = 2`` and a penalty that is even in the weights, an optimum has ``w_1 = -w_0 = v / 2``: it is the
     `LogLoss` of ``v`` at the same strength for L1, at half the strength for a squared norm.
 
     Examples

@@ -31,8 +31,12 @@ _LONG, _LARGE = 10, 2e5  # strengths, entries: below, a screen for the gradients
 
 def alpha_max(problem: Problem) -> float | None:
     """Return the smallest strength at which the null model is optimal; None where a penalty has no such thing."""
-    reference = Reference.of(problem)
-    top = problem.at(1.0).penalty.null_alpha(reference.gradient)
+    reference, penalty = Reference.of(problem), problem.at(1.0).penalty
+    held = np.zeros(problem.design.shape[1], dtype=bool) if penalty.excluded is None else penalty.excluded.copy()
+    held[problem.design.constants] = True
+    if held.all():  # there is nothing that could enter
+        return 0.0
+    top = penalty.null_alpha(reference.gradient)
     return 0.0 if top is not None and reference.perfect else top
 
 

@@ -303,3 +303,9 @@ def test_separable_classes_without_a_penalty_have_no_minimum():
     X = np.r_[np.eye(3), 2.0 * np.eye(3), 1.5 * np.eye(3)]
     with pytest.warns(ConvergenceWarning, match="no finite minimum"):
         SparseClassifier(penalty=None).fit(X, np.tile([0, 1, 2], 3))
+
+
+@pytest.mark.parametrize("penalty", ["l1", "elasticnet", Rows()])
+def test_without_a_column_that_varies_there_is_the_null_model_at_any_strength(penalty):
+    path = regularization_path(SparseClassifier(penalty=penalty), np.full((6, 1), 3.0), [0, 1, 2, 0, 1, 2], alphas=3)
+    assert path.n_nonzero.tolist() == [0] * len(path)
