@@ -5,6 +5,8 @@ from libc.math cimport fabs, sqrt
 from libc.stdlib cimport free, malloc
 from scipy.linalg.cython_blas cimport daxpy, ddot, dgemv, dger
 
+from sparsereg.solvers._kernels.columns cimport clipped
+
 
 cdef inline double secular(const double* u, const double* c, Py_ssize_t size, double norm) noexcept nogil:
     """The root in ``t`` of ``sum_i (u_i / (c_i t + norm))^2 = 1``; 0 if the sum at 0 is at most 1.
@@ -30,15 +32,6 @@ cdef inline double secular(const double* u, const double* c, Py_ssize_t size, do
         if step <= 1e-15 * t:
             break
     return t
-
-
-cdef inline double clipped(double u, double l1, double lower, double upper) noexcept nogil:
-    """What absolute values and a bound on the sign leave of a pull"""
-    if u > l1:
-        return u - l1 if upper > 0.0 else 0.0
-    if u < -l1:
-        return u + l1 if lower < 0.0 else 0.0
-    return 0.0
 
 
 def gram_blocks(

@@ -54,3 +54,12 @@ cdef inline double prox_step(
     elif w < lower:
         w = lower
     return w
+
+
+cdef inline double clipped(double u, double l1, double lower, double upper) noexcept nogil:
+    """What absolute values and a bound on the sign leave of a pull"""
+    if u > l1:
+        return u - l1 if upper > 0.0 else 0.0
+    if u < -l1:
+        return u + l1 if lower < 0.0 else 0.0
+    return 0.0

@@ -1,9 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Several outputs over one compressed matrix: the Gram matrix of columns of several outputs."""
+"""Several outputs over one matrix: the Gram matrix of their columns, and block descent on their predictors."""
 
 from cython cimport floating
 from libc.math cimport sqrt
 from libc.stdlib cimport calloc, free, malloc
+
+from sparsereg.solvers._kernels.columns cimport clipped
 
 
 def outputs_gram(
@@ -72,15 +74,6 @@ def outputs_gram(
     free(position)
     free(value)
     free(scaled)
-
-
-cdef inline double clipped(double u, double l1, double lower, double upper) noexcept nogil:
-    """What absolute values and a bound on the sign leave of a pull"""
-    if u > l1:
-        return u - l1 if upper > 0.0 else 0.0
-    if u < -l1:
-        return u + l1 if lower < 0.0 else 0.0
-    return 0.0
 
 
 def cd_blocks(
