@@ -374,3 +374,15 @@ def test_dual_ratio_at_any_size():
     for size in (1e-12, 1e-3, 1.0, 1e6, 1e12):
         for v in points(5, size):
             np.testing.assert_allclose(pen.dual_ratio(v), judge.dual_ratio(v), rtol=1e-9)
+
+
+@every_penalty
+@units
+def test_a_homogeneous_penalty_has_the_indicator_of_its_dual_ratio_as_conjugate(name, scaled):
+    pen = make(name, scaled)
+    assert pen.homogeneous == (NAMES[name][2] == 0)
+    if pen.homogeneous:
+        for v in points():
+            assert pen.value(2.0 * v) == pytest.approx(2.0 * pen.value(v))
+            ratio = pen.dual_ratio(v)
+            np.testing.assert_array_equal(pen.conjugate(v), np.where(ratio <= 1.0, 0.0, np.inf))

@@ -37,7 +37,7 @@ def test_strength_times_a_factor(name, changes):
     other, direct = once.times(2.5), SPECS[name].bind(2.5 * ALPHA, len(FACTOR), **{**GIVEN, **changes})
     for field in ("l1", "l2", "lower", "upper", "unpenalised"):
         np.testing.assert_allclose(getattr(other, field), getattr(direct, field), rtol=1e-15)
-    for fact in ("bounded", "excluded", "ridged", "costless", "smooth", "norm", "kinked"):
+    for fact in ("bounded", "excluded", "ridged", "costless", "smooth", "homogeneous", "kinked"):
         np.testing.assert_array_equal(getattr(other, fact), getattr(direct, fact))
 
 
@@ -287,3 +287,20 @@ def test_bad_arguments(changes, message):
 def test_bad_l1_ratio(l1_ratio):
     with pytest.raises(ValueError, match="l1_ratio"):
         ElasticNet(l1_ratio).bind(1.0, 2)
+
+
+@pytest.mark.parametrize("name", ["l1", "none"])
+@pytest.mark.parametrize("factor", [[1.0, 2.0, 0.0], [1.0, 2.0, 3.0]])
+def test_a_homogeneous_penalty_has_the_indicator_of_its_dual_ratio_as_conjugate(name, factor):
+    penalty = SPECS[name].bind(ALPHA, 3, factor=factor)
+    assert penalty.homogeneous
+    for u in (np.zeros(3), 0.99 * penalty.l1, -1.01 * penalty.l1, np.array([0.0, 0.0, 1e-9]), np.ones(3)):
+        expected = np.where(penalty.dual_ratio(u) <= 1.0, 0.0, np.inf)
+        np.testing.assert_array_equal(penalty.conjugate(u), expected)
+        assert penalty.value(2.0 * u) == pytest.approx(2.0 * penalty.value(u))
+
+
+@every_spec
+def test_bounds_and_squares_are_not_homogeneous(name):
+    assert not bound(name).homogeneous
+    assert not SPECS["l2"].bind(1.0, 3).homogeneous

@@ -62,6 +62,13 @@ class BoundPenalty:
         conjugate = self.conjugate(u)
         return np.zeros_like(u) if conjugate is None else np.where(np.isinf(conjugate), np.inf, 0.0)
 
+    @property
+    def homogeneous(self) -> bool:
+        """Whether the penalty grows in proportion to the weights, so that its conjugate is the indicator of
+        ``dual_ratio <= 1``: zero there, infinite elsewhere.
+        """
+        return False
+
     def null_alpha(self, z0: Array) -> float | None:
         """Return the factor on ``alpha`` from which ``w = 0`` is optimal, None where there is no such thing."""
         return None

@@ -123,7 +123,7 @@ class BlockPenalty(BoundPenalty):
     def conjugate(self, u: Array) -> Array:
         """Return ``sup_w u.w - omega_g(w)`` per block, inf where it is not finite."""
         s = self._left(u)
-        if not self.l2.any():
+        if self.homogeneous:
             outside = np.sqrt(self.block.sums((s / self._unit) ** 2)) > self.norm
             return np.where(outside, np.inf, 0.0)
         w = self._minimiser(s, self.l2)
@@ -237,6 +237,11 @@ class BlockPenalty(BoundPenalty):
     def kinked(self) -> bool:
         """Whether anything in it is not smooth."""
         return bool(self.norm.any() or self.l1.any())
+
+    @cached_property
+    def homogeneous(self) -> bool:
+        """Whether there is no ridge: bounds are 0 or infinite."""
+        return not self.l2.any()
 
     @cached_property
     def smooth(self) -> bool:

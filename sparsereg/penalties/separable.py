@@ -73,7 +73,7 @@ class SeparablePenalty(BoundPenalty):
 
     def conjugate(self, u: Array) -> Array:
         """Return ``sup_w u w - omega_j(w)`` per weight, inf where it is not finite."""
-        if self.norm:
+        if self.homogeneous:
             return np.where(np.abs(u) > self.l1, np.inf, 0.0)
         excess = np.maximum(np.abs(u) - self.l1, 0.0)
         reach = self._reach(u)
@@ -88,8 +88,11 @@ class SeparablePenalty(BoundPenalty):
 
         A weight without kink whose conjugate is infinite has ratio inf: no scaling makes it finite.
         """
-        if self.norm:
-            return np.abs(u) / self.l1
+        if self.homogeneous:
+            size = np.abs(u)
+            if self.costless is None:
+                return size / self.l1
+            return np.divide(size, self.l1, out=np.where(size > 0.0, np.inf, 0.0), where=self.l1 > 0.0)
         reach = self._reach(u)
         size = np.where(reach > 0.0, np.abs(u), 0.0)
         without_kink = np.where((size > 0.0) & (self.l2 == 0.0) & np.isinf(reach), np.inf, 0.0)
@@ -126,7 +129,7 @@ class SeparablePenalty(BoundPenalty):
     def times(self, factor: float) -> SeparablePenalty:
         """Return the penalty with its costs multiplied; which weights have bounds or costs does not change."""
         other = replace(self, l1=factor * self.l1, l2=factor * self.l2 if self.ridged else self.l2)
-        for name in ("bounded", "excluded", "ridged", "costless", "smooth"):
+        for name in ("bounded", "excluded", "ridged", "homogeneous", "costless", "smooth"):
             other.__dict__[name] = getattr(self, name)
         return other
 
@@ -151,9 +154,9 @@ class SeparablePenalty(BoundPenalty):
         return (self.lower == 0.0) & (self.upper == 0.0)
 
     @cached_property
-    def norm(self) -> bool:
+    def homogeneous(self) -> bool:
         """Whether it is a weighted L1 norm and nothing else, as nearly always."""
-        return not self.bounded and not self.ridged and bool((self.l1 > 0.0).all())
+        return not self.bounded and not self.ridged
 
     @cached_property
     def ridged(self) -> bool:

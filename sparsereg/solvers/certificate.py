@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparsereg.penalties import BoundPenalty
 from sparsereg.solvers.problem import Problem
 
 __all__ = ["Certificate", "certificate", "certificate_of_parts", "polished_gradients"]
@@ -89,13 +90,8 @@ def certificate_of_parts(
         low, high = penalty.box
         endless = np.isinf(np.where(u > 0.0, high, low))  # a bound makes the conjugate finite, and small
         u[penalty.costless & endless & (np.abs(z) <= polished)] = 0.0
-    conjugate = penalty.conjugate(u) if penalty.convex else None
-    if conjugate is not None:
-        ratio = penalty.dual_ratio(u)
-        gap = _unscaled(conjugate, ratio, cost - float(u @ w), objective - problem.infimum)
-        largest = float(ratio.max(initial=0.0))
-        if 1.0 < largest < np.inf:
-            gap = min(gap, _scaled(problem, w, loss_part, u, cost, 1.0 / largest))
+    if penalty.convex:
+        gap = _gap(problem, loss_part, u, cost, float(u @ w), objective - problem.infimum)
     return Certificate(objective, max(gap, 0.0), worst, violations)
 
 
@@ -121,26 +117,40 @@ def polished_gradients(problem: Problem, g: Array, h: Array, blur: float) -> Arr
     return polished
 
 
-def _unscaled(conjugate: Array, ratio: Array, base: float, radius: float) -> float:
-    """Return the bound at ``c = 1``: the first form, or, where a conjugate is infinite, the third."""
-    infinite = np.isinf(conjugate)
-    if not infinite.any():
-        return base + float(conjugate.sum())
-    excess = float(ratio[infinite].max()) - 1.0
-    return base + float(conjugate[~infinite].sum()) + radius * excess if np.isfinite(excess) else np.inf
-
-
-def _scaled(
-    problem: Problem, w: Array, loss_part: Callable[[float], float | None], u: Array, cost: float, c: float
+def _gap(
+    problem: Problem, loss_part: Callable[[float], float | None], u: Array, cost: float, uw: float, radius: float
 ) -> float:
-    """Return the bound at the largest ``c`` whose dual point is feasible, inf if the loss has no conjugate."""
-    loss_gap = loss_part(c)
-    if loss_gap is None:
+    """Return the smallest bound that applies: at ``c = 1``, or at the largest ``c`` whose dual point is feasible."""
+    penalty = problem.penalty
+    if penalty.homogeneous:
+        largest = float(penalty.dual_ratio(u).max(initial=0.0))
+        finite, excess = 0.0, max(largest - 1.0, 0.0)
+    else:
+        conjugate = penalty.conjugate(u)
+        if conjugate is None:
+            return np.nan
+        ratio, infinite = penalty.dual_ratio(u), np.isinf(conjugate)
+        largest = float(ratio.max(initial=0.0))
+        finite = float(conjugate[~infinite].sum())
+        excess = float(ratio[infinite].max()) - 1.0 if infinite.any() else 0.0
+    if not np.isfinite(excess):
         return np.inf
-    # Just inside: rounding must not push c u out of the domain again.
-    conjugate = problem.penalty.conjugate(c * (1.0 - 1e-15) * u)
+    # The first form, or, where a conjugate is infinite, the third.
+    gap = cost - uw + finite + (radius * excess if excess > 0.0 else 0.0)
+    loss_gap = loss_part(1.0 / largest) if 1.0 < largest < np.inf else None
+    if loss_gap is None:
+        return gap
+    return min(gap, loss_gap + cost + _conjugate(penalty, u / largest) - uw / largest)
+
+
+def _conjugate(penalty: BoundPenalty, u: Array) -> float:
+    """Return the conjugate at a point on the edge of its domain."""
+    if penalty.homogeneous:
+        return 0.0
+    # Just inside: rounding must not push it out again.
+    conjugate = penalty.conjugate((1.0 - 1e-15) * u)
     assert conjugate is not None
-    return loss_gap + cost + float(conjugate.sum()) - c * float(u @ w)
+    return float(conjugate.sum())
 
 
 def _fenchel_young(problem: Problem, eta: Array, g: Array, c: float) -> float | None:

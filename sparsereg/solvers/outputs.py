@@ -15,7 +15,7 @@ is ``diag(h_i) - h_i h_i' / sum_k h_ik`` with ``h_ik = s_i p_ik``, so that ``h``
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,27 @@ __all__ = ["OutputsDesign", "joint_problem"]
 Array = np.ndarray
 
 _DENSE = 0.05  # share of entries from which columns are spread out for BLAS-3: scattering costs some 20 times as much
+_SMALL = 1 << 18  # entries of a working set that are kept between Newton steps
+
+
+class _Layout(NamedTuple):
+    """Where some columns come from.
+
+    Attributes
+    ----------
+    feature, output : ndarray
+        Column of the base, -1 for ones, and output.
+    here : ndarray of bool
+        Whether they are columns of the base.
+    used, place : ndarray
+        The columns of the base among them, ascending, and where those that are `here` stand in that.
+    """
+
+    feature: Array
+    output: Array
+    here: Array
+    used: Array
+    place: Array
 
 
 class OutputsDesign(Design):
@@ -57,6 +78,8 @@ class OutputsDesign(Design):
         self.n_features = n_outputs * base.n_features
         self.columns = None
         self.centred = bool(centre.any())
+        self._last: tuple[Array, _Layout] | None = None
+        self._kept: tuple[_Layout, Array] | None = None
 
     def features_and_outputs(self, columns: Array) -> tuple[Array, Array]:
         """Return which column of the base, -1 for ones, and which output some columns are."""
@@ -65,12 +88,34 @@ class OutputsDesign(Design):
         output, feature = np.divmod(columns, max(m, 1))
         return np.where(ones, -1, feature), np.where(ones, columns - K * m, output)
 
+    def _layout(self, columns: Array) -> _Layout:
+        """Return where some columns come from; that of a working set is asked for again and again."""
+        if self._last is None or self._last[0] is not columns:
+            feature, output = self.features_and_outputs(columns)
+            here = feature >= 0
+            used, place = np.unique(feature[here], return_inverse=True)
+            self._last = columns, _Layout(feature, output, here, used, place)
+        return self._last[1]
+
     def by_output(self, v: Array) -> Array:
         """Return a vector of linear predictors as an array of shape (n_outputs, n_samples)."""
         return v.reshape(self.n_outputs, self.base.shape[0])
 
+    def _outputs_of_ones(self, columns: Array) -> Array | None:
+        """Return which outputs some columns of ones belong to, None if there is another among them.
+
+        Intercepts are polished before every certificate; alone they need no look at X.
+        """
+        first = self.n_outputs * self.base.shape[1]
+        return columns - first if len(columns) <= self.n_outputs and (columns >= first).all() else None
+
     def times(self, columns: Array, coef: Array) -> Array:
         """Return ``X[:, columns] coef``."""
+        of_ones = self._outputs_of_ones(columns)
+        if of_ones is not None:
+            shift = np.zeros(self.n_outputs)
+            shift[of_ones] = coef
+            return np.repeat(shift, self.base.shape[0])
         feature, output = self.features_and_outputs(columns)
         here = feature >= 0
         used, place = np.unique(feature[here], return_inverse=True)
@@ -93,11 +138,12 @@ class OutputsDesign(Design):
 
     def dot(self, columns: Array, v: Array) -> Array:
         """Return ``X[:, columns]' v``."""
-        feature, output = self.features_and_outputs(columns)
-        here = feature >= 0
         V = self.by_output(v)
+        of_ones = self._outputs_of_ones(columns)
+        if of_ones is not None:
+            return V.sum(axis=1)[of_ones]
+        feature, output, here, used, place = self._layout(columns)
         out = V.sum(axis=1)[output]
-        used, place = np.unique(feature[here], return_inverse=True)
         # All outputs of the columns in use, unless they share few.
         if len(used) * self.n_outputs <= 4 * len(place):
             Z = self.base.dot_many(used, V)[output[here], place]
@@ -148,43 +194,53 @@ class OutputsDesign(Design):
 
     def gram(self, columns: Array, h: Array, mean: Array, known: int, out: Array) -> None:
         """Fill ``out = X' H X`` of some columns."""
-        feature, output = self.features_and_outputs(columns)
         H = self.by_output(h)
         inverse = self.inverse_total(H) if self.coupled else np.zeros(H.shape[1])
-        base = self.base
-        used, place = np.unique(np.maximum(feature, 0), return_inverse=True)
+        of_ones = self._outputs_of_ones(columns)
+        if of_ones is not None:
+            out[:] = _between_ones(H, inverse)[np.ix_(of_ones, of_ones)]
+            return
+        layout, base = self._layout(columns), self.base
         if isinstance(base, DenseDesign):
-            self._dense_gram(base.X, feature, feature, output, H, inverse, out)
-        elif base.entries(len(used)) > _DENSE * base.shape[0] * len(used):
-            self._dense_gram(
-                base.dense_columns(used), np.where(feature < 0, -1, place), feature, output, H, inverse, out
-            )
+            self._dense_gram(base.X, layout.feature, layout, H, inverse, out)
+        elif base.entries(len(layout.used)) > _DENSE * base.shape[0] * len(layout.used):
+            places = np.full(len(columns), -1)
+            places[layout.here] = layout.place
+            self._dense_gram(base.dense_columns(layout.used), places, layout, H, inverse, out)
         else:
-            self._sparse_gram(feature, output, H, inverse, out)
+            self._sparse_gram(layout.feature, layout.output, H, inverse, out)
 
-    def _dense_gram(
-        self, X: Array, place: Array, feature: Array, output: Array, H: Array, inverse: Array, out: Array
-    ) -> None:
+    def _dense_gram(self, X: Array, places: Array, layout: _Layout, H: Array, inverse: Array, out: Array) -> None:
         """Sum over blocks of rows: a product for each output, less one of all columns times ``h / sqrt(sum h)``."""
-        k = len(feature)
-        ones = np.flatnonzero(feature < 0)
+        k, output = len(places), layout.output
         of_output = [np.flatnonzero(output == c) for c in range(self.n_outputs)]
         root, coupling = np.sqrt(H), np.sqrt(inverse)
         out[:k, :k] = 0.0
         size = max(512, (1 << 21) // max(k, 1))
         for first in range(0, X.shape[0], size):
             rows = slice(first, first + size)
-            block = X[rows][:, place].astype(np.float64)
-            block -= self.centre[feature]
-            block[:, ones] = 1.0
+            block = self._centred(X, places, layout, rows)
             for c, mine in enumerate(of_output):
                 if len(mine):
                     part = block[:, mine] * root[c, rows, None]
                     out[np.ix_(mine, mine)] += part.T @ part
             if self.coupled:
-                block *= H[:, rows].T[:, output]
-                block *= coupling[rows, None]
+                block = block * (H[:, rows] * coupling[rows]).T[:, output]
                 out[:k, :k] -= block.T @ block
+
+    def _centred(self, X: Array, places: Array, layout: _Layout, rows: slice) -> Array:
+        """Return some rows of the columns ``X[:, places]``, centred, ones where the place is -1.
+
+        Those of a small problem are kept for the next Newton step on the same working set.
+        """
+        if self._kept is not None and self._kept[0] is layout:
+            return self._kept[1]
+        block = X[rows][:, places].astype(np.float64)
+        block -= self.centre[layout.feature]
+        block[:, ~layout.here] = 1.0
+        if X.shape[0] * len(places) <= _SMALL:
+            self._kept = layout, block
+        return block
 
     def _sparse_gram(self, feature: Array, output: Array, H: Array, inverse: Array, out: Array) -> None:
         """Sum over the rows of X, then let the centre and the ones in."""
@@ -194,7 +250,7 @@ class OutputsDesign(Design):
         raw = np.zeros((len(here), len(here)))
         outputs_gram(base.data, base.rows, base.starts, feature[here], output[here], H, inverse, raw)
         # Products with columns of ones: T[c, l] = x_c' H e_l, and E[k, l] = e_k' H e_l.
-        T, E = np.empty((len(here), K)), np.diag(H.sum(axis=1)) - (H * inverse) @ H.T
+        T, E = np.empty((len(here), K)), _between_ones(H, inverse)
         for c in range(K):
             mine = np.flatnonzero(output[here] == c)
             for other in range(K):
@@ -247,6 +303,11 @@ class OutputsDesign(Design):
         """Return the vector of weights (n_outputs, m) and intercepts: what `report` undoes."""
         constants = intercept - self.origin + W @ self.centre if len(self.constants) else np.empty(0)
         return np.concatenate([W.ravel(), constants])
+
+
+def _between_ones(H: Array, inverse: Array) -> Array:
+    """Return the Hessian in the intercepts."""
+    return np.diag(H.sum(axis=1)) - (H * inverse) @ H.T
 
 
 def joint_problem(
