@@ -64,9 +64,7 @@ class BoundPenalty:
 
     @property
     def homogeneous(self) -> bool:
-        """Whether the penalty grows in proportion to the weights, so that its conjugate is the indicator of
-        ``dual_ratio <= 1``: zero there, infinite elsewhere.
-        """
+        """Whether ``Omega(t w) = t Omega(w)``: its conjugate is zero where `dual_ratio` is <= 1, else infinite."""
         return False
 
     def null_alpha(self, z0: Array) -> float | None:
