@@ -142,7 +142,11 @@ class OutputsDesign(Design):
         of_ones = self._outputs_of_ones(columns)
         if of_ones is not None:
             return V.sum(axis=1)[of_ones]
-        feature, output, here, used, place = self._layout(columns)
+        layout = self._layout(columns)
+        block = self._kept_block(layout)
+        if block is not None:
+            return np.einsum("ji,ji->j", block, V[layout.output])
+        feature, output, here, used, place = layout
         out = V.sum(axis=1)[output]
         # All outputs of the columns in use, unless they share few.
         if len(used) * self.n_outputs <= 4 * len(place):
@@ -198,7 +202,10 @@ class OutputsDesign(Design):
         inverse = self.inverse_total(H) if self.coupled else np.zeros(H.shape[1])
         of_ones = self._outputs_of_ones(columns)
         if of_ones is not None:
-            out[:] = _between_ones(H, inverse)[np.ix_(of_ones, of_ones)]
+            out[:] = _between_ones(H, inverse)[of_ones[:, None], of_ones]
+            if self.coupled and len(of_ones) == self.n_outputs:
+                # Softmax does not see a shift of all classes, and no gradient has one: any curvature will do there.
+                out += out.trace() / self.n_outputs
             return
         layout, base = self._layout(columns), self.base
         if isinstance(base, DenseDesign):
@@ -222,25 +229,29 @@ class OutputsDesign(Design):
             block = self._centred(X, places, layout, rows)
             for c, mine in enumerate(of_output):
                 if len(mine):
-                    part = block[:, mine] * root[c, rows, None]
-                    out[np.ix_(mine, mine)] += part.T @ part
+                    part = block[mine] * root[c, rows]
+                    out[mine[:, None], mine] += part @ part.T
             if self.coupled:
-                block = block * (H[:, rows] * coupling[rows]).T[:, output]
-                out[:k, :k] -= block.T @ block
+                block = block * (H[:, rows] * coupling[rows])[output]
+                out[:k, :k] -= block @ block.T
 
     def _centred(self, X: Array, places: Array, layout: _Layout, rows: slice) -> Array:
-        """Return some rows of the columns ``X[:, places]``, centred, ones where the place is -1.
+        """Return some rows of the columns ``X[:, places]``, transposed, centred; ones where the place is -1.
 
         Those of a small problem are kept for the next Newton step on the same working set.
         """
-        if self._kept is not None and self._kept[0] is layout:
-            return self._kept[1]
-        block = X[rows][:, places].astype(np.float64)
-        block -= self.centre[layout.feature]
-        block[:, ~layout.here] = 1.0
+        kept = self._kept_block(layout)
+        if kept is not None:
+            return kept
+        block = X[rows].T[places].astype(np.float64)
+        block -= self.centre[layout.feature][:, None]
+        block[~layout.here] = 1.0
         if X.shape[0] * len(places) <= _SMALL:
             self._kept = layout, block
         return block
+
+    def _kept_block(self, layout: _Layout) -> Array | None:
+        return self._kept[1] if self._kept is not None and self._kept[0] is layout else None
 
     def _sparse_gram(self, feature: Array, output: Array, H: Array, inverse: Array, out: Array) -> None:
         """Sum over the rows of X, then let the centre and the ones in."""

@@ -44,6 +44,8 @@ _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good
 _FEW = 256  # weights: with no more, a step to full precision costs next to nothing
 _SWIFT = 0.3  # of the violation, that a whole step leaves at most where it needs no line search
 _LOOSE = 0.03  # part of the violation that a Newton step on blocks or classes leaves, whose sub-problems are dear
+_BELOW = 0.3  # of the violation asked for, that a sub-problem leaves: a step that just misses it costs another
+_ROUNDING = 1e-15  # of the null gradient: violations as small mean nothing
 _NEWTON_STEPS = 4  # on one working set, before all columns are looked at again
 
 
@@ -152,7 +154,7 @@ class ProxNewton:
             self._schedule(cert)
             self.distance = cert.violation / unit if unit > 0.0 else 1.0
             # Below rounding a sub-problem would never end.
-            accuracy = max(self.inner * cert.violation, 1e-15 * unit)
+            accuracy = max(self.inner * cert.violation, _ROUNDING * unit)
             here, self.known = _Local(g, h, z, cert.violation), None
             if predicts:
                 here = self._predict(columns, here)
@@ -274,8 +276,8 @@ class ProxNewton:
         quadratic, convex = problem.loss.quadratic, problem.penalty.convex
         for _ in range(_NEWTON_STEPS if convex else _MAJORIZERS):
             h = floored(problem, here.h, self.distance)
-            accuracy = max(tol, _LOOSE * self.strictness * here.violation) if self.patient else tol
-            step = self.model.minimise(self.w, here.g, h, here.z, columns, accuracy, self.stretch)
+            leave = self._leave(here, columns, tol)
+            step = self.model.minimise(self.w, here.g, h, here.z, columns, leave, self.stretch)
             self.stretch = None
             moves = bool(step.delta.any())
             self.journal.working(len(columns), step.epochs, float(moves))
@@ -288,6 +290,14 @@ class ProxNewton:
             if there is None or there.violation <= tol:
                 break
             here = there
+
+    def _leave(self, here: _Local, columns: Array, tol: float) -> float:
+        """Return the violation that a sub-problem may leave where `tol` is to be reached in the end."""
+        if self.problem.loss.quadratic or not self.problem.penalty.convex:
+            return tol
+        if self.patient and len(columns) > _FEW:
+            return max(tol, _LOOSE * self.strictness * here.violation)
+        return max(_BELOW * tol, _ROUNDING * self.reference.unit)
 
     def _step(self, step: Step, here: _Local) -> _Local | None:
         """Move along a step and return what is there, None if no length of it makes progress.

@@ -26,11 +26,7 @@ _VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good 
 def separates(problem: Problem, w: Array, b: float) -> bool:
     """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights."""
     free = _free(problem, w)
-    if len(free) == 0 or not w.any():
-        return False
-    only_free = np.zeros_like(w)
-    only_free[free] = w[free]
-    if not np.array_equal(only_free, w):
+    if not 0 < np.count_nonzero(w) == np.count_nonzero(w[free]):
         return False
     v = problem.design.matvec(w) + (b if problem.fit_intercept else 0.0)
     used = problem.weights > 0.0
@@ -77,8 +73,9 @@ def _free(problem: Problem, w: Array) -> Array:
     costless = problem.penalty.majorizer(w).costless
     if costless is None:
         return np.empty(0, dtype=np.int64)
-    low, high = problem.penalty.box
-    return np.flatnonzero(costless & np.isinf(low) & np.isinf(high))
+    columns = np.flatnonzero(costless)
+    low, high = (np.broadcast_to(bound, costless.shape)[columns] for bound in problem.penalty.box)
+    return columns[np.isinf(low) & np.isinf(high)]
 
 
 def _program_finds(problem: Problem, free: Array, low: Array, high: Array) -> bool:
