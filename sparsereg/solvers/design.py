@@ -19,6 +19,7 @@ from sparsereg.solvers._kernels.passes import (
     column_moments,
     column_sums,
     columns_dot,
+    columns_dot_many,
     columns_gram,
     columns_times,
     dense_columns_dot,
@@ -96,7 +97,7 @@ class Design:
 
     def report(self, w: Array, b: float) -> tuple[Array, Array, Any]:
         """Return a point as users know it: numbers and values of the features with a weight, and the intercept."""
-        used = np.flatnonzero(w)
+        used = np.flatnonzero(w != 0.0)
         return self.feature_ids(used), w[used], float(b)
 
     def moments(self, columns: Array, h: Array, sum_h: float, centre: bool) -> tuple[Array, Array]:
@@ -343,6 +344,19 @@ class SparseDesign(Design):
         out = np.empty(len(columns))
         if len(columns):
             columns_dot(self.data, self.rows, self.starts, columns, v, out)
+        return out
+
+    def dot_many(self, columns: Array | None, V: Array) -> Array:
+        """Return ``V X[:, columns]``; for all columns eight vectors at a time."""
+        if columns is not None:
+            return super().dot_many(columns, V)
+        k, n = V.shape
+        eights = np.zeros((-(-k // 8), n, 8))
+        for first in range(0, k, 8):
+            part = V[first : first + 8]
+            eights[first // 8, :, : len(part)] = part.T
+        out = np.empty((k, self.shape[1]))
+        columns_dot_many(self.data, self.rows, self.starts, eights, out)
         return out
 
     def norms(self, centre: bool) -> Array:

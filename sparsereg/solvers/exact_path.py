@@ -13,21 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.solvers.certificate import certificate
 from sparsereg.solvers.homotopy import Breakpoint, Homotopy
-from sparsereg.solvers.journal import Journal
-from sparsereg.solvers.null_model import polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Solution
 from sparsereg.solvers.prox_newton import ProxNewton
 from sparsereg.solvers.quadratic import QuadraticModel
 from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.verification import Verified, Verifier
 
 __all__ = ["ExactPoint", "follow_exactly", "piecewise_linear"]
 
 Array = np.ndarray
 
 _STRETCH = 0.9  # of the strength: the next one to which candidates are forecast
-_MISSED = 1e-9  # of the null gradient: a violation by a column that was no candidate
 _DIGITS = 1e-12  # relative gap of points found by coordinate descent
 _SMALL_STEP = 1e-6  # of the strength: what coordinate descent does where the homotopy cannot
 
@@ -72,15 +69,9 @@ def follow_exactly(
     if not alphas[-1] > 0.0:
         raise ValueError("exact=True needs alphas > 0: the last breakpoints before 0 have no end in floating point")
     path = _ExactPath(problem, float(alphas[0]), tol, max_iter)
-    yield ExactPoint(path.alpha, path.certify(path.alpha, path.w).solution, False)
+    yield ExactPoint(path.alpha, path.first, False)
     for target in alphas[1:]:
         yield from path.descend_to(float(target))
-
-
-class _Certified(NamedTuple):
-    solution: Solution
-    w: Array
-    z: Array
 
 
 class _ExactPath:
@@ -89,51 +80,43 @@ class _ExactPath:
     def __init__(self, problem: Problem, alpha: float, tol: float, max_iter: int):
         self.problem, self.tol, self.max_iter = problem, tol, max_iter
         self.reference = Reference.of(problem.at(alpha))
+        self.verifier = Verifier(problem, self.reference, tol)
         self.model = QuadraticModel(problem)
         unit = problem.at(1.0)
-        self.free, self.kinkless = unpenalised_columns(unit), unit.coordinates.l1 == 0.0
+        self.kinkless = unit.coordinates.l1 == 0.0
         self.homotopy = Homotopy(*unit.coordinates)
         self.columns = np.empty(0, dtype=np.int64)
         self.step = _SMALL_STEP
-        self._descend_coordinates(alpha, None)
+        self.w = self.reference.null.w
+        self.first = self._descend_coordinates(alpha, None)
 
-    def _descend_coordinates(self, alpha: float, start: tuple[Array, float] | None) -> _Certified:
+    def _descend_coordinates(self, alpha: float, start: tuple[Array, float] | None) -> Solution:
         """Solve at a strength by coordinate descent, to many digits."""
         run = ProxNewton(self.problem.at(alpha), self.reference, min(self.tol, _DIGITS), start)
         run.until(self.max_iter)
-        self.alpha, self.w = alpha, run.w
-        point = self.certify(alpha, run.w)
-        self.z = point.z
-        return point
-
-    def certify(self, alpha: float, w: Array) -> _Certified:
-        """Certify weights at a strength by a pass over all columns."""
-        here, w = self.problem.at(alpha), w.copy()
-        w, b, eta, g, _ = polish(here, w, 0.0, here.eta(w, 0.0), self.free)
-        z = here.design.rmatvec(g)
-        cert = certificate(here, w, eta, g, z, self.reference.polished)
-        journal = Journal(here, self.reference, self.tol)
-        status = journal.note(cert, w, b)
-        return _Certified(journal.solution(w, b, cert, status or "stalled"), w, z)
+        columns = np.flatnonzero((run.w != 0.0) | self.kinkless)
+        verified = next(self.verifier.verify(columns, np.array([alpha]), run.w[None, columns]))
+        self._take(alpha, columns, verified)
+        return verified.solution
 
     def descend_to(self, target: float) -> Iterator[ExactPoint]:
         """Yield the breakpoints down to a strength, and that."""
         while self.alpha > target:
             stop = max(target, _STRETCH * self.alpha)
-            for alpha, point in self._stretch(stop):
+            for alpha, solution in self._stretch(stop):
                 if alpha == self.alpha and alpha > target and alpha == stop:
                     break  # the end of a stretch is nobody's breakpoint
-                yield ExactPoint(alpha, point.solution, True)
+                yield ExactPoint(alpha, solution, True)
             if self.alpha > stop:
                 alpha = max(stop, self.alpha * (1.0 - self.step))
                 self.step = min(4.0 * self.step, 1.0 - _STRETCH)
                 tiny = alpha >= self.alpha * (1.0 - 2.0 * _SMALL_STEP)
-                yield ExactPoint(alpha, self._descend_coordinates(alpha, (self.w, 0.0)).solution, tiny)
+                yield ExactPoint(alpha, self._descend_coordinates(alpha, (self.w, 0.0)), tiny)
             else:
                 self.step = _SMALL_STEP
 
-    def _stretch(self, stop: float) -> list[tuple[float, _Certified]]:
-        """Follow the path to a strength, or as far as it can be followed; return the points with their certificates."""
+    def _stretch(self, stop: float) -> list[tuple[float, Solution]]:
+        """Follow the path to a strength, or as far as it can be followed; return the certified points."""
         columns = self._candidates(2.0 * stop - self.alpha)
         while True:
             G, _ = self.model.grown_gram(columns, self.problem.weights, 1.0)
@@ -144,17 +127,13 @@ class _ExactPath:
             if descent.alpha < self.alpha:
                 kinks.append(Breakpoint(descent.alpha, columns, w))
             with np.errstate(over="ignore", invalid="ignore"):  # where the Gram matrix has lost its digits
-                points = [self._certified(kink) for kink in kinks]
-                missing = self._missing(points, columns)
+                points, last, missing = self._certified(kinks, columns)
             if len(missing) == 0:
                 break
             columns = np.concatenate([columns, missing])
         self.columns = columns
-        # Columns far from zero: a Gram matrix loses (mean / sd)^2 of its digits, coordinate descent need not.
-        wrong = [k for k, (_, point) in enumerate(points) if not point.solution.converged]
-        points = points[: wrong[0]] if wrong else points
-        if points:
-            (self.alpha, (_, self.w, self.z)) = points[-1]
+        if last is not None:
+            self._take(points[-1][0], columns, last)
         return points
 
     def _candidates(self, ahead: float) -> Array:
@@ -164,15 +143,30 @@ class _ExactPath:
         wanted[self.columns] = False
         return np.concatenate([self.columns, np.flatnonzero(wanted)])
 
-    def _certified(self, kink: Breakpoint) -> tuple[float, _Certified]:
-        w = np.zeros_like(self.w)
-        w[kink.columns] = kink.values
-        return kink.alpha, self.certify(kink.alpha, w)
+    def _certified(
+        self, kinks: list[Breakpoint], columns: Array
+    ) -> tuple[list[tuple[float, Solution]], Verified | None, Array]:
+        """Return the points up to the first that is wrong, the last of them, and the columns that were missing.
 
-    def _missing(self, points: list[tuple[float, _Certified]], columns: Array) -> Array:
-        """Return the columns that were no candidates and violate their condition somewhere."""
-        missing = np.zeros(len(self.w), dtype=bool)
-        for alpha, point in points:
-            missing |= self.problem.at(alpha).penalty.violation(point.w, point.z) > _MISSED * self.reference.unit
-        missing[columns] = False
-        return np.flatnonzero(missing)
+        Columns far from zero: a Gram matrix loses (mean / sd)^2 of its digits, coordinate descent need not.
+        """
+        place = np.empty(len(self.w), dtype=np.int64)
+        place[columns] = np.arange(len(columns))
+        W = np.zeros((len(kinks), len(columns)))
+        for row, kink in zip(W, kinks, strict=True):
+            row[place[kink.columns]] = kink.values
+        alphas, missing = np.array([kink.alpha for kink in kinks]), np.zeros(len(self.w), dtype=bool)
+        points: list[tuple[float, Solution]] = []
+        last = None
+        for alpha, verified in zip(alphas, self.verifier.verify(columns, alphas, W), strict=True):
+            missing[verified.missing] = True
+            if not verified.solution.converged:
+                break
+            points.append((float(alpha), verified.solution))
+            last = verified
+        return points, last, np.flatnonzero(missing)
+
+    def _take(self, alpha: float, columns: Array, verified: Verified) -> None:
+        """Stand at a point."""
+        self.alpha, self.w, self.z = alpha, np.zeros(len(self.w)), verified.z.copy()
+        self.w[columns] = verified.point.w

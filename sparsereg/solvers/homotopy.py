@@ -127,6 +127,7 @@ class Homotopy:
         self._unit = float(f.max(initial=0.0)) or 1.0
         self._f, self._l2 = f / self._unit, l2
         self._lower, self._upper = np.where(excluded, 0.0, lower), np.where(excluded, 0.0, upper)
+        self._bounded = bool(np.isfinite(self._lower).any() or np.isfinite(self._upper).any())
         self._numbers = np.empty(0, dtype=np.int64)
         self._end: tuple[float, Array] | None = None  # alpha and weights as they were handed out
         self._set: _Columns
@@ -168,20 +169,11 @@ class Homotopy:
         """
         if not 0.0 <= target <= alpha < np.inf:
             raise ValueError(f"target must lie in [0, alpha]; got {target!r} with alpha={alpha!r}")
-        numbers = np.array(columns)
-        k = len(numbers)
-        for name, array, shape in (("G", G, (k, k)), ("w", w, (k,)), ("z", z, (k,))):
-            if array.shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, one entry per column; got {array.shape}")
-        if k == 0:
+        numbers, loop = np.array(columns), self._loop
+        if len(numbers) == 0 and len(G) == 0:
             return Descent(float(target), 0, "reached")
-        goes_on = self._goes_on(numbers, w, alpha)
-        self._numbers, self._end = numbers, None  # until this call ends well
-        self._enter(G, w, z, goes_on)
-        loop, start = self._loop, alpha * self._unit
-        if not (goes_on and self._valid(start)) and not self._restart(start):
+        if not self._begin(G, numbers, w, z, alpha):
             return Descent(float(alpha), 0, "stuck")
-        loop.resume(start)
         end, passed = target * self._unit, len(record or ())
         status = self._follow(end, record)
         if status != "reached" and self._violation(end) <= 0.1 * _VALID * self._scale:  # what is left is rounding
@@ -194,6 +186,43 @@ class Homotopy:
         self._leave(w, z)
         self._end = reached, w.copy()
         return Descent(reached, loop.events, status)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def visit(self, G: Array, columns: Array, w: Array, z: Array, alpha: float, stops: Array) -> tuple[Array, Array]:
+        """Return the weights at some strengths below `alpha`, as far as the path can be followed, (k', k), and events.
+
+        The events are those before each stop. Nothing is changed in place; `G`, `columns`, `w` and `z` are as for
+        `descend`, `stops` descend. Whether a point is optimal is for the caller to certify.
+        """
+        numbers, loop = np.array(columns), self._loop
+        V, events, reached = np.empty((len(stops), len(numbers))), np.zeros(len(stops), dtype=np.int64), 0
+        if len(numbers) == 0 or not self._begin(G, numbers, w, z, alpha):
+            return V[:0], events[:0]
+        for stop in stops:
+            if self._follow(stop * self._unit, None) != "reached":
+                break
+            loop.snapshot(V[reached])
+            events[reached] = loop.events
+            reached += 1
+        if reached == len(stops) and self._settle(stops[-1] * self._unit):
+            V[-1] = self._set.w
+            self._end = float(stops[-1]), self._original(V[-1], w)
+        return self._original(V[:reached], w), np.diff(events[:reached], prepend=0)
+
+    def _begin(self, G: Array, numbers: Array, w: Array, z: Array, alpha: float) -> bool:
+        """Take the columns and make the start exact; False if it is not on the path."""
+        k = len(numbers)
+        for name, array, shape in (("G", G, (k, k)), ("w", w, (k,)), ("z", z, (k,))):
+            if array.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, one entry per column; got {array.shape}")
+        goes_on = self._goes_on(numbers, w, alpha)
+        self._numbers, self._end = numbers, None  # until the call ends well
+        self._enter(G, w, z, goes_on)
+        start = alpha * self._unit
+        if not (goes_on and self._valid(start)) and not self._restart(start):
+            return False
+        self._loop.resume(start)
+        return True
 
     def _goes_on(self, numbers: Array, w: Array, alpha: float) -> bool:
         """Whether this call starts where the last one ended, on its columns and perhaps more."""
@@ -227,15 +256,23 @@ class Homotopy:
     def _leave(self, w: Array, z: Array) -> None:
         """Write weights and gradients in the caller's units."""
         here, curved = self._set, self._set.unit > 0.0
-        w[:] = np.where(curved, self._weights(), np.where(self._f[self._numbers] > 0.0, 0.0, w))
+        w[:] = self._original(here.w, w)
         z[:] = np.where(curved, (here.q - here.l2 * here.w) * here.unit, z)
 
-    def _weights(self) -> Array:
-        """Return the weights in the caller's units; one that is at a bound is exactly there."""
+    def _original(self, w: Array, came: Array) -> Array:
+        """Return weights in the caller's units; those without curvature or cost are as they came."""
         here = self._set
-        v = here.w * here.scale
+        v = self._scaled(w)
+        stay = (here.unit == 0.0) & (here.f == 0.0)
+        return np.where(stay, came, v) if stay.any() else v
+
+    def _scaled(self, w: Array) -> Array:
+        """Return weights in the caller's units; one that is at a bound is exactly there."""
+        here = self._set
+        v = w * here.scale
         for bound, original in ((here.lower, self._lower), (here.upper, self._upper)):
-            v = np.where(here.w == bound, original[self._numbers], v)
+            if self._bounded:
+                v = np.where(w == bound, original[self._numbers], v)
         return v
 
     def _image(self) -> Array:
@@ -290,7 +327,7 @@ class Homotopy:
         alpha = self._loop.alpha / self._unit
         if record and record[-1].alpha <= alpha:
             return
-        v = self._weights()
+        v = self._scaled(self._set.w)
         support = np.flatnonzero(v != 0.0)
         record.append(Breakpoint(alpha, self._numbers[support], v[support]))
 

@@ -111,12 +111,16 @@ class Journal:
             return "converged"
         return "stalled" if self.idle >= self.patience else ""
 
-    def solution(self, w: Array, b: float, cert: Certificate, status: str) -> Solution:
-        """Freeze the result."""
+    def solution(self, w: Array, b: float, cert: Certificate, status: str, columns: Array | None = None) -> Solution:
+        """Freeze the result; the weights are those of some `columns`, ascending, or of all."""
         if has_no_minimum(self.problem, w, b):
             status, cert = "no_finite_minimum", cert._replace(gap=np.nan)
         design, scale = self.problem.design, self.reference.scale
-        ids, values, intercept = design.report(w, b)
+        if columns is None:
+            ids, values, intercept = design.report(w, b)
+        else:
+            used = np.flatnonzero(w != 0.0)
+            ids, values, intercept = design.feature_ids(columns[used]), w[used], float(b)
         missing = cert.objective - self.problem.penalty.value(w) - self.problem.infimum
         return Solution(
             coef_index=ids,

@@ -14,7 +14,7 @@ from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.problem import Problem
 from sparsereg.solvers.quadratic import newton_direction
 
-__all__ = ["Point", "floored", "null_model", "polish", "polish_intercept", "unpenalised_columns"]
+__all__ = ["Point", "balanced", "floored", "null_model", "polish", "polish_intercept", "unpenalised_columns"]
 
 Array = np.ndarray
 
@@ -87,18 +87,23 @@ def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, col
     return t * shift
 
 
+def balanced(g: Array, h: Array) -> tuple[Array, Array]:
+    """Return the shifts ``t`` with ``sum(g + t h) = 0`` and these, for one vector ``g`` of a quadratic loss or many."""
+    t = np.zeros(g.shape[:-1])
+    for _ in range(2):  # a long shift leaves its rounding in g, which columns far from zero multiply
+        shift = -g.sum(axis=-1) / h.sum(axis=-1)
+        t, g = t + shift, g + shift[..., None] * h
+    return t, g
+
+
 def polish_intercept(problem: Problem, eta: Array, g: Array, h: Array) -> tuple[float, Array, Array]:
     """Return the shift ``t`` with ``sum g(eta + t) = 0`` and the derivatives there.
 
     Newton steps, kept inside a bracket that only shrinks; ``g`` and ``h`` are those at ``eta``.
     """
     if problem.loss.quadratic:
-        total = float(h.sum())
-        t = -float(g.sum()) / total
-        g = g + t * h
-        # A long shift leaves its rounding in g, which columns far from zero multiply: once more, then it is gone.
-        rest = -float(g.sum()) / total
-        return t + rest, g + rest * h, h
+        shift, g = balanced(g, h)
+        return float(shift), g, h
     low, high, t, last, limit = -np.inf, np.inf, 0.0, np.inf, 2.0
     for _ in range(400):
         slope, curvature = float(g.sum()), float(h.sum())

@@ -21,6 +21,8 @@ from sparsereg.solvers.quadratic import Stretch
 from sparsereg.solvers.reference import Reference
 from sparsereg.solvers.screening import Screen
 from sparsereg.solvers.solve import newton_applies
+from sparsereg.solvers.sweep import Sweep, sweeps
+from sparsereg.solvers.verification import Verifier
 
 __all__ = ["alpha_max", "follow_path"]
 
@@ -82,17 +84,28 @@ def follow_path(
 def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:
     run: ProxNewton | NormalEquations | None = None
     homotopy = Homotopy(*problem.at(1.0).coordinates) if piecewise_linear(problem) else None
-    last = np.inf
-    for alpha in alphas:
+    sweep: Sweep | None = None
+    last, k = np.inf, 0
+    while k < len(alphas):
+        if sweep is not None and isinstance(run, ProxNewton):
+            together = sweep.follow(run, last, np.asarray(alphas[k:]))
+            yield from together
+            if together:
+                k += len(together)
+                last = float(alphas[k - 1])
+                continue
+        alpha = float(alphas[k])
         here = problem.at(alpha)
         if run is None:
             run = _first_run(here, tol, len(alphas))
+            if homotopy is not None and sweeps(problem):
+                sweep = Sweep(problem, homotopy, Verifier(problem, run.reference, tol))
         elif alpha == 0.0:  # nothing is penalised any more: another null model
             run = ProxNewton(here, run.reference.renewed(here), tol, (run.w, run.b))
         else:
             stretch = Stretch(homotopy, last, alpha) if homotopy is not None else None
             run.move_to(here, problem.at(max(2.0 * alpha - last, 0.0)).penalty, stretch)
-        last = alpha
+        last, k = alpha, k + 1
         yield run.until(max_iter)
 
 

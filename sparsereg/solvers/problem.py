@@ -170,7 +170,7 @@ class Problem:
         g, h = self.loss.gradient_hessian(self.y, eta)
         if self._heard is None:
             return g * self.weights, h * self.weights
-        g, h = (np.multiply(d, self.weights, out=np.zeros(len(eta)), where=self._heard) for d in (g, h))
+        g, h = (np.multiply(d, self.weights, out=np.zeros_like(eta), where=self._heard) for d in (g, h))
         return g, h
 
     @cached_property

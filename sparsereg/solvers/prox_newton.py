@@ -19,7 +19,7 @@ from sparsereg.penalties import BoundPenalty, ConcavePenalty
 from sparsereg.solvers.certificate import Certificate, certificate
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search
-from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
+from sparsereg.solvers.null_model import Point, floored, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch, use_gram
 from sparsereg.solvers.recession import has_no_minimum, separates
@@ -109,6 +109,13 @@ class ProxNewton:
             # Of the columns below, none will be wanted at the next strength, which is about as far ahead again.
             further = problem.under(ahead).coordinates.l1
             self.limit = np.minimum(2.0 * further - problem.coordinates.l1, self.limit)
+
+    def arrive(self, problem: Problem, w: Array, point: Point, z: Array) -> None:
+        """Go on from a certified optimum that was found elsewhere: its weights, derivatives and gradient."""
+        self.problem, self.w, self.b, self.eta = problem, w, point.b, point.eta
+        self.known, self.rate = (point.g, point.h, z), 0.0
+        if self.screen is not None:
+            self.screen.know(point.g, z)
 
     def _begin(self, problem: Problem) -> None:
         m = problem.design.shape[1]

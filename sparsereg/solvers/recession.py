@@ -25,6 +25,8 @@ _VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good 
 
 def separates(problem: Problem, w: Array, b: float) -> bool:
     """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights."""
+    if problem.loss.quadratic:
+        return False
     free = _free(problem, w)
     if not 0 < np.count_nonzero(w) == np.count_nonzero(w[free]):
         return False
@@ -38,6 +40,8 @@ def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
 
     The program is asked only where the point is suspicious: a sample that may recede has next to no derivative left.
     """
+    if problem.loss.quadratic:  # it falls for ever in no direction
+        return False
     if separates(problem, w, b):
         return True
     free = _free(problem, w)

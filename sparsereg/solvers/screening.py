@@ -65,8 +65,13 @@ class Screen:
         self.near = near
         return self._z.copy()
 
-    def _all(self, g: Array) -> Array:
+    def know(self, g: Array, z: Array) -> None:
+        """Take the gradient on all columns, however it was found."""
         self._g, self._travelled, self.near = g, 0.0, None
-        self._z = self._design.rmatvec(g)
-        self._spare = np.abs(self._z)  # what |z_j| may be, less |x_j| times the way that g has travelled
-        return self._z.copy()
+        self._z = z.copy()
+        self._spare = np.abs(z)  # what |z_j| may be, less |x_j| times the way that g has travelled
+
+    def _all(self, g: Array) -> Array:
+        z = self._design.rmatvec(g)
+        self.know(g, z)
+        return z

@@ -112,6 +112,17 @@ cdef class EventLoop:
             code = self._follow(target, max_events, max_work)
         return code
 
+    def snapshot(self, double[::1] out):
+        """out = the weights; a free one that rounding took out of its room stands at the edge"""
+        cdef Py_ssize_t j
+        cdef double low, high
+        for j in range(self.w.shape[0]):
+            out[j] = self.w[j]
+            if self.state[j] == FREE_STATE:
+                low = 0.0 if self.kink[j] > 0.0 else self.lower[j]
+                high = 0.0 if self.kink[j] < 0.0 else self.upper[j]
+                out[j] = min(max(self.w[j], low), high)
+
     def times(self, int[::1] rows, double[::1] v, double[::1] out):
         """``out = G[:, rows] v``, in the units of this object."""
         with nogil:

@@ -46,6 +46,33 @@ def columns_dot(
                 out[k] = column_dot(&data[start], &rows[start], starts[j + 1] - start, False, &v[0])
 
 
+def columns_dot_many(
+    const floating[::1] data,
+    const int[::1] rows,
+    const long long[::1] starts,
+    const double[:, :, ::1] V,
+    double[:, ::1] out,
+):
+    """out = V X for all columns; V holds its vectors in eights, (eights, n_samples, 8): what a row needs is one load"""
+    cdef Py_ssize_t i, j, k, c
+    cdef const double* v
+    cdef const double* eight
+    cdef double x
+    cdef double[8] total
+    with nogil:
+        for j in range(out.shape[1]):
+            for k in range(V.shape[0]):
+                eight = &V[k, 0, 0]
+                for c in range(8):
+                    total[c] = 0.0
+                for i in range(starts[j], starts[j + 1]):
+                    x, v = data[i], eight + 8 * <Py_ssize_t> rows[i]
+                    for c in range(8):
+                        total[c] += x * v[c]
+                for c in range(min(8, out.shape[0] - 8 * k)):
+                    out[8 * k + c, j] = total[c]
+
+
 def dense_columns_dot(const floating[::1, :] X, const long long[::1] columns, const double[::1] v, double[::1] out):
     """out = X[:, columns]' v for a dense X whose columns lie in one piece"""
     cdef Py_ssize_t k

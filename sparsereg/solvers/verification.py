@@ -1,0 +1,144 @@
+r"""Many points of one quadratic problem, each at a strength of its own, certified by one product with ``X'``.
+
+A product with several vectors reads X once for all of them: 57 x 4088 entries take 60 microseconds for one vector and
+20 for each of eight; 1.8 million sparse ones 2.1 milliseconds and 0.5. What is certified, and how, does not change:
+per point, `certificate` is given the gradient on the columns that were candidates and on those where it is too large. A
+column at zero whose gradient stays below its ``l1_j`` violates nothing and adds nothing to a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from sparsereg.solvers.certificate import certificate
+from sparsereg.solvers.journal import Journal
+from sparsereg.solvers.null_model import Point, balanced, polish, unpenalised_columns
+from sparsereg.solvers.problem import Problem, Solution
+from sparsereg.solvers.reference import Reference
+
+__all__ = ["Verified", "Verifier"]
+
+Array = np.ndarray
+
+_BLOCK = 1 << 20  # entries of a block of gradients or residuals: 8 MB
+_MISSED = 1e-9  # of the null gradient: a violation by a column that was no candidate
+
+
+class Verified(NamedTuple):
+    """A point with its certificate.
+
+    Attributes
+    ----------
+    solution : Solution
+    point : Point
+        Its weights are those of the candidates, in their order.
+    z : ndarray of shape (m,)
+        The gradient on all columns.
+    missing : ndarray of int
+        The columns that were no candidates and violate their condition.
+    """
+
+    solution: Solution
+    point: Point
+    z: Array
+    missing: Array
+
+
+class Verifier:
+    """Certifies points of one problem whose path is piecewise linear in the strength.
+
+    Parameters
+    ----------
+    problem : Problem
+        At any strength.
+    reference : Reference
+    tol : float
+        Relative duality gap.
+    """
+
+    def __init__(self, problem: Problem, reference: Reference, tol: float):
+        unit = problem.at(1.0)
+        self.problem, self.reference, self.tol = problem, reference, tol
+        self.free = unpenalised_columns(unit)
+        l1, _, lower, upper = unit.coordinates
+        self._up, self._down = np.where(upper > 0.0, l1, np.inf), np.where(lower < 0.0, l1, np.inf)
+        self._symmetric = np.array_equal(self._up, self._down)
+
+    @property
+    def rows(self) -> int:
+        """How many points are certified at once."""
+        return max(1, _BLOCK // max(self.problem.design.shape))
+
+    def beyond(self, z: Array, alpha: float) -> Array:
+        """Return the columns whose weights would leave zero under these gradients at a strength."""
+        limit = self._up if self._symmetric else np.where(z > 0.0, self._down, self._up)
+        return np.flatnonzero(np.abs(z) > alpha * limit)
+
+    def verify(self, columns: Array, alphas: Array, W: Array, events: Array | None = None) -> Iterator[Verified]:
+        """Yield the points at some strengths with their certificates.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (c,)
+            The candidates; all other weights are zero.
+        alphas : ndarray of shape (k,)
+        W : ndarray of shape (k, c)
+            Weights of the candidates at each strength.
+        events : ndarray of shape (k,), default=None
+            What the solver did for each, for the journal; one each by default.
+        """
+        events = np.ones(len(alphas), dtype=np.int64) if events is None else events
+        order = np.argsort(columns)
+        outside = np.ones(self.problem.design.shape[1], dtype=bool)
+        outside[columns] = False
+        for first in range(0, len(alphas), self.rows):
+            part = slice(first, first + self.rows)
+            points = self._polished(columns, alphas[part], W[part])
+            Z = self.problem.design.dot_many(None, np.array([point.g for point in points]))
+            for alpha, point, z, n_events in zip(alphas[part], points, Z, events[part], strict=True):
+                yield self._verified(float(alpha), columns, order, point, z, outside, int(n_events))
+
+    def _polished(self, columns: Array, alphas: Array, W: Array) -> list[Point]:
+        """Return the points with their best intercepts, and unpenalised weights rid of the last rounding."""
+        problem = self.problem
+        used = np.flatnonzero(W.any(axis=0))
+        eta = np.ascontiguousarray(problem.design.times_many(columns[used], np.ascontiguousarray(W[:, used].T)).T)
+        if problem.offset is not None:
+            eta += problem.offset
+        if len(self.free):
+            return [self._polished_weights(columns, *point) for point in zip(alphas, W, eta, strict=True)]
+        g, h = problem.gradient_hessian(eta)
+        b = np.zeros(len(eta))
+        if problem.fit_intercept:
+            b, g = balanced(g, h)
+            eta += b[:, None]
+        return [Point(*point) for point in zip(W, b.tolist(), eta, g, h, strict=True)]
+
+    def _polished_weights(self, columns: Array, alpha: float, w: Array, eta: Array) -> Point:
+        everywhere = np.zeros(self.problem.design.shape[1])
+        everywhere[columns] = w
+        point = polish(self.problem.at(alpha), everywhere, 0.0, eta, self.free)
+        return point._replace(w=everywhere[columns])
+
+    def _verified(
+        self, alpha: float, columns: Array, order: Array, point: Point, z: Array, outside: Array, events: int
+    ) -> Verified:
+        beyond = self.beyond(z, alpha)
+        beyond = beyond[outside[beyond]]
+        w, n_candidates = point.w, len(columns)
+        if len(beyond):
+            columns, w = np.concatenate([columns, beyond]), np.concatenate([w, np.zeros(len(beyond))])
+            order = np.argsort(columns)
+        columns, w, reference = columns[order], w[order], self.reference
+        assert self.problem.penalty_at is not None
+        here = self.problem.under(self.problem.penalty_at(alpha).take(columns))
+        polished = None if reference.polished is None else reference.polished[columns]
+        cert = certificate(here, w, point.eta, point.g, z[columns], polished)
+        late = (order >= n_candidates) & (cert.violations > _MISSED * reference.unit)
+        journal = Journal(here, reference, self.tol)
+        journal.working(n_candidates, events, 1.0)
+        status = journal.note(cert, w, point.b)
+        return Verified(journal.solution(w, point.b, cert, status or "stalled", columns), point, z, columns[late])

@@ -1,0 +1,211 @@
+"""Several strengths at once: what is followed together and certified by one product is what one by one gives."""
+
+import numpy as np
+import oracles
+import pytest
+from scipy import sparse
+
+from sparsereg import Lasso, regularization_path
+from sparsereg.solvers import Problem, as_design, follow_path
+from sparsereg.solvers import path as path_module
+from sparsereg.solvers import verification as verification_module
+from sparsereg.solvers.design import DenseDesign, SparseDesign
+from sparsereg.solvers.homotopy import Homotopy
+from sparsereg.solvers.path import alpha_max
+from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.sweep import Sweep
+from sparsereg.solvers.verification import Verifier
+
+RNG = np.random.default_rng(0)
+N, P = 60, 400
+OPTIONS = {
+    "plain": {},
+    "nointercept": {"fit_intercept": False},
+    "weights": {"sample_weight": np.where(np.arange(N) < 5, 0.0, RNG.uniform(0.5, 2.0, N))},
+    "offset": {"offset": RNG.standard_normal(N)},
+    "unpenalised": {"penalty_factor": np.where(np.arange(P) < 2, 0.0, 1.0)},
+    "positive": {"lower": 0.0},
+    "bounds": {"lower": -0.05, "upper": 0.1},
+    "excluded": {"penalty_factor": np.where(np.arange(P) % 3 == 0, np.inf, 1.0)},
+    "standardize": {"standardize": True},
+    "dropout": {"dropout": 0.1},
+}
+FORMS = {
+    "F": np.asfortranarray,
+    "C": np.ascontiguousarray,
+    "csc": sparse.csc_array,
+    "float32": lambda X: np.asfortranarray(X, dtype=np.float32),
+}
+
+
+def data(seed=0):
+    """Correlated columns, a duplicate, a mirror image, a constant and an empty one among them; some zeros."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((N, P)) + rng.standard_normal((N, 1))
+    X[rng.random((N, P)) < 0.3] = 0.0
+    X[:, 15], X[:, 17], X[:, 19], X[:, 21] = X[:, 13], -X[:, 13], 1.0, 0.0
+    return X, X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(N)
+
+
+def grid(problem, n_alphas=40, ratio=0.05):
+    return np.geomspace(1.0, ratio, n_alphas) * alpha_max(problem)
+
+
+@pytest.fixture
+def products(monkeypatch):
+    """Record the numbers of vectors that all of X' was multiplied with."""
+    sizes = []
+    for design in (DenseDesign, SparseDesign):
+
+        def one(self, v, _original=design.rmatvec):
+            sizes.append(1)
+            return _original(self, v)
+
+        def many(self, columns, V, _original=design.dot_many):
+            sizes.append(len(V))
+            return _original(self, columns, V)
+
+        monkeypatch.setattr(design, "rmatvec", one)
+        monkeypatch.setattr(design, "dot_many", many)
+    return sizes
+
+
+@pytest.fixture
+def swept(monkeypatch):
+    """Record how many strengths each sweep took, and how many columns its candidates lacked."""
+    counts = []
+
+    def counted(self, run, last, alphas, _original=Sweep.follow):
+        solutions = _original(self, run, last, alphas)
+        counts.append((len(solutions), len(self._missing)))
+        return solutions
+
+    monkeypatch.setattr(Sweep, "follow", counted)
+    return counts
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_strengths_at_once_are_those_one_by_one(monkeypatch, swept, form, options):
+    X, y = data()
+    problem = Problem.from_data(FORMS[form](X), y, **options)
+    alphas = grid(problem)
+    together = list(follow_path(problem, alphas, tol=1e-9))
+    assert sum(taken for taken, _ in swept) > 0.7 * len(alphas)
+    monkeypatch.setattr(path_module, "sweeps", lambda problem: False)
+    alone = list(follow_path(problem, alphas, tol=1e-9))
+    for ours, theirs in zip(together, alone, strict=True):
+        assert ours.status == theirs.status == "converged"
+        assert ours.n_iter == 1
+        assert ours.gap <= 1e-9 * ours.scale
+        assert ours.history[-1].objective == pytest.approx(theirs.history[-1].objective, rel=1e-8)
+        assert (np.diff(ours.coef_index) > 0).all()
+        # Of duplicated columns the weights need not be unique: predictions are.
+        expected = X @ theirs.coef + theirs.intercept
+        np.testing.assert_allclose(X @ ours.coef + ours.intercept, expected, atol=1e-4 * np.abs(y).max())
+        assert ours.explained == pytest.approx(theirs.explained, abs=1e-8)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["plain", "weights", "offset"])
+def test_what_a_sweep_certifies_an_oracle_finds(form, name):
+    X, y = data()
+    problem = Problem.from_data(FORMS[form](X), y, **OPTIONS[name])
+    alphas = grid(problem)
+    for alpha, solution in zip(alphas[::7], list(follow_path(problem, alphas, tol=1e-9))[::7], strict=True):
+        exact = X.astype(np.float32).astype(float) if form == "float32" else X
+        reference = oracles.reference(exact, y, "squared_error", alpha=alpha, **OPTIONS[name])
+        gap = oracles.gap(reference, reference.pack(solution.coef, solution.intercept))
+        assert gap <= 2e-9 * oracles.scale(reference)
+
+
+@pytest.mark.parametrize("form", ["F", "C", "csc"])
+def test_an_easy_path_reads_x_once_for_several_strengths(products, form):
+    X, y = data()
+    problem = Problem.from_data(FORMS[form](X), y)
+    alphas = grid(problem, 100)
+    products.clear()
+    assert all(s.converged for s in follow_path(problem, alphas, tol=1e-6))
+    assert len(products) <= len(alphas) / 3
+    assert sum(products) <= 1.2 * len(alphas)
+
+
+@pytest.mark.parametrize("form", ["F", "csc"])
+def test_a_column_that_was_not_forecast_is_found(monkeypatch, swept, form):
+    X, y = data()
+    problem = Problem.from_data(FORMS[form](X), y)
+    alphas = grid(problem)
+    expected = [s.history[-1].objective for s in follow_path(problem, alphas, tol=1e-9)]
+    monkeypatch.setattr(Sweep, "_forecast", lambda self, z, last, stop: np.empty(0, dtype=np.int64))
+    swept.clear()
+    solutions = list(follow_path(problem, alphas, tol=1e-9))
+    assert any(missing > 0 for _, missing in swept)
+    assert any(taken > 0 and missing > 0 for taken, missing in swept)
+    assert all(s.converged for s in solutions)
+    np.testing.assert_allclose([s.history[-1].objective for s in solutions], expected, rtol=1e-9)
+
+
+def test_the_verifier_names_the_columns_that_are_missing():
+    X, y = data()
+    problem = Problem.from_data(X, y)
+    alphas = grid(problem, 2, 0.3)[1:]
+    (full,) = follow_path(problem, alphas, tol=1e-12)
+    verifier = Verifier(problem, Reference.of(problem), 1e-9)
+    columns = np.flatnonzero(full.coef)
+    (verified,) = verifier.verify(columns[::-1], alphas, full.coef[None, columns[::-1]])
+    assert len(verified.missing) == 0
+    assert verified.solution.converged
+    np.testing.assert_array_equal(verified.solution.coef, full.coef)
+    few = columns[1:]
+    part = Problem.from_data(X[:, few], y)
+    (small,) = follow_path(part, alphas, tol=1e-12)
+    (verified,) = verifier.verify(few, alphas, small.coef[None])
+    z = X.T @ ((X[:, few] @ small.coef + small.intercept - y) / N)
+    violating = np.flatnonzero(np.abs(z) > alphas[0] * (1.0 + 1e-6))
+    assert columns[0] in violating
+    assert set(verified.missing) == set(violating) - set(few)
+    assert not verified.solution.converged
+    assert verified.solution.violation == pytest.approx(np.abs(z).max() - alphas[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_small_blocks_give_the_same(monkeypatch, rows):
+    X, y = data()
+    problem = Problem.from_data(X, y)
+    alphas = grid(problem)
+    expected = list(follow_path(problem, alphas, tol=1e-9))
+    monkeypatch.setattr(verification_module, "_BLOCK", rows * P)
+    for ours, theirs in zip(follow_path(problem, alphas, tol=1e-9), expected, strict=True):
+        np.testing.assert_allclose(X @ ours.coef, X @ theirs.coef, atol=1e-4)
+    path = regularization_path(Lasso(tol=1e-9), X, y, alphas=3, alpha_min_ratio=0.3, exact=True)
+    assert path.exact
+    assert path.relative_gaps.max() <= 1e-9
+
+
+def test_a_path_that_ends_between_two_stops_keeps_those_before(monkeypatch):
+    X, y = data()
+    problem = Problem.from_data(X, y)
+    alphas = grid(problem)
+    expected = [s.history[-1].objective for s in follow_path(problem, alphas, tol=1e-9)]
+    follow = Homotopy._follow
+    calls = []
+
+    def fails_now_and_then(self, target, record):
+        calls.append(target)
+        return "tie" if len(calls) % 5 == 0 else follow(self, target, record)
+
+    monkeypatch.setattr(Homotopy, "_follow", fails_now_and_then)
+    solutions = list(follow_path(problem, alphas, tol=1e-9))
+    assert all(s.converged for s in solutions)
+    np.testing.assert_allclose([s.history[-1].objective for s in solutions], expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("k", [1, 7, 8, 9, 17])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_with_many_vectors_are_those_with_one(k, dtype):
+    rng = np.random.default_rng(k)
+    X = sparse.random_array((30, 50), density=0.2, rng=rng, dtype=dtype, format="csc")
+    design = as_design(X)
+    V = rng.standard_normal((k, 30))
+    np.testing.assert_allclose(design.dot_many(None, V), [design.rmatvec(v) for v in V], atol=1e-13)
+    assert as_design(sparse.csc_array((30, 4))).dot_many(None, V).shape == (k, 0)
