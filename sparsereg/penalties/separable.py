@@ -120,7 +120,11 @@ class SeparablePenalty(BoundPenalty):
     def take(self, columns: Array) -> SeparablePenalty:
         """Return the penalty of some of the columns."""
         free = None if self.unpenalised is None else self.unpenalised[columns]
-        return SeparablePenalty(self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns], free)
+        part = SeparablePenalty(self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns], free)
+        for name in ("bounded", "ridged"):  # what no weight has, none of a part has
+            if not getattr(self, name):
+                part.__dict__[name] = False
+        return part
 
     def plus_ridge(self, ridge: Array) -> SeparablePenalty:
         """Return the penalty with ``l2 + ridge``: kernels and certificates need not know where a ridge came from."""

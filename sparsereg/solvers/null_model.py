@@ -19,6 +19,7 @@ __all__ = ["Point", "balanced", "floored", "null_model", "polish", "polish_inter
 Array = np.ndarray
 
 _EPS = np.finfo(np.float64).eps
+_SWIFT = 0.3  # of a gradient, that a whole step leaves at most where it needs no line search
 
 
 class Point(NamedTuple):
@@ -62,13 +63,18 @@ def polish(problem: Problem, w: Array, b: float, eta: Array, columns: Array, max
         step = _newton_step(problem, w, eta, g, h, columns)
         if step is None:
             break
-        b += step
-        g, h = problem.gradient_hessian(eta)
+        shift, g, h = step
+        b += shift
     return Point(w, b, eta, g, h)
 
 
-def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, columns: Array) -> float | None:
-    """Take one Newton step on some unpenalised columns; return the shift of the intercept, None if nothing is left."""
+def _newton_step(
+    problem: Problem, w: Array, eta: Array, g: Array, h: Array, columns: Array
+) -> tuple[float, Array, Array] | None:
+    """Take one Newton step on some unpenalised columns; None if nothing is left.
+
+    Returns the shift of the intercept and the derivatives there; ``w`` and ``eta`` are changed in place.
+    """
     penalty, old = problem.penalty.take(columns), w[columns]
     l2 = problem.coordinates.l2[columns]  # a fixed ridge at most
     z = problem.design.dot(columns, g) + l2 * old
@@ -79,12 +85,16 @@ def _newton_step(problem: Problem, w: Array, eta: Array, g: Array, h: Array, col
     delta_eta = problem.design.times(columns, d)
     shift = -float(h @ delta_eta) / float(h.sum()) if problem.fit_intercept else 0.0
     delta_eta += shift
-    t = line_search(problem, eta, g, delta_eta, lambda t: penalty.value(old + t * d))
+    t, (there, h_there) = 1.0, problem.gradient_hessian(eta + delta_eta)
+    left = problem.design.dot(columns, there) + l2 * (old + d)
+    # A whole step that brings the gradient well down needs no line search, which evaluates the loss twice.
+    if not np.abs(left).max() <= _SWIFT * np.abs(z).max():
+        t = line_search(problem, eta, g, delta_eta, lambda t: penalty.value(old + t * d))
     if t == 0.0 or np.abs(delta_eta).max() <= 1e-15 * (1.0 + np.abs(eta).max()):
         return None
     w[columns] += t * d
     eta += t * delta_eta
-    return t * shift
+    return t * shift, *((there, h_there) if t == 1.0 else problem.gradient_hessian(eta))
 
 
 def balanced(g: Array, h: Array) -> tuple[Array, Array]:
@@ -140,7 +150,7 @@ def floored(problem: Problem, h: Array, distance: float = 1.0) -> Array:
     if problem.loss.quadratic:
         return h
     s = problem.weights
-    largest = np.max(np.divide(h, s, out=np.zeros_like(h), where=s > 0.0))
-    if not np.isfinite(largest) or largest <= 0.0:
+    largest = float(problem.per_weight(h).max())
+    if not 0.0 < largest < np.inf:
         largest = 1.0
-    return np.maximum(h, problem.loss.curvature_floor * float(np.clip(distance, 1e-4, 1.0)) * largest * s)
+    return np.maximum(h, problem.loss.curvature_floor * min(max(distance, 1e-4), 1.0) * largest * s)

@@ -10,7 +10,8 @@ predictor, ``g`` and ``h`` first and second derivative of the loss part in ``eta
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
@@ -145,9 +146,10 @@ class Problem:
 
     def under(self, penalty: BoundPenalty) -> Problem:
         """Return the same problem under another penalty, which may be that of some of the columns."""
-        other = replace(self, penalty=penalty)
-        for name in ("infimum", "_heard"):  # no penalty changes them
-            other.__dict__[name] = getattr(self, name)
+        _ = self.infimum, self._heard  # no penalty changes them: the other problem has them, too
+        other = copy(self)
+        other.__dict__["penalty"] = penalty
+        other.__dict__.pop("_costs", None)
         return other
 
     def eta(self, w: Array, b: float) -> Array:
@@ -172,6 +174,12 @@ class Problem:
             return g * self.weights, h * self.weights
         g, h = (np.multiply(d, self.weights, out=np.zeros_like(eta), where=self._heard) for d in (g, h))
         return g, h
+
+    def per_weight(self, d: Array) -> Array:
+        """Return a derivative by unit of weight, zero for samples without."""
+        if self._heard is None:
+            return d / self.weights
+        return np.divide(d, self.weights, out=np.zeros(len(d)), where=self._heard)
 
     @cached_property
     def _heard(self) -> Array | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sparsereg.penalties import BlockPenalty, ConcavePenalty, Coordinates
@@ -236,7 +236,7 @@ def newton_direction(problem: Problem, columns: Array, h: Array, gradient: Array
         G = np.empty((k, k))
         design.gram(columns, h, mean, 0, G)
         _silence(G, flat_columns(G.diagonal(), mean, sum_h))
-        G[np.diag_indices(k)] += l2
+        G.flat[:: k + 1] += l2
         return -_solve_semidefinite(G, gradient)
     mean, curvature = design.moments(columns, h, sum_h, problem.fit_intercept)
     curvature[flat_columns(curvature, mean, sum_h)] = 0.0
@@ -269,13 +269,10 @@ def _solve_semidefinite(G: Array, b: Array) -> Array:
     if not np.isfinite(G).all():  # a curvature overflowed: no step, and the line search says so
         return np.zeros_like(b)
     unit = _inverse_root(np.maximum(G.diagonal(), 0.0))
-    G, b = G * np.outer(unit, unit), unit * b
-    try:
-        factor = cho_factor(G, check_finite=False)
-        if np.diag(factor[0]).min() ** 2 > 1e-13:
-            return unit * cho_solve(factor, b, check_finite=False)
-    except np.linalg.LinAlgError:
-        pass
+    G, b = unit[:, None] * G * unit, unit * b
+    factor, x, info = dposv(G, b)
+    if info == 0 and factor.diagonal().min() ** 2 > 1e-13:
+        return unit * x
     values, vectors = np.linalg.eigh(G)
     keep = values > 1e-13 * max(values[-1], 0.0)
     return unit * (vectors[:, keep] @ ((b @ vectors[:, keep]) / values[keep]))
