@@ -83,6 +83,11 @@ class Design:
         """Return ``X[:, columns]' v``."""
         raise NotImplementedError
 
+    def change(self, columns: Array, delta: Array) -> Array:
+        """Return ``X[:, columns] delta``, where many are zero."""
+        moved = np.flatnonzero(delta)
+        return self.times(columns[moved], delta[moved])
+
     def times_many(self, columns: Array, W: Array) -> Array:
         """Return ``X[:, columns] W`` for several vectors, the columns of ``W``."""
         return np.column_stack([self.times(columns, np.ascontiguousarray(w)) for w in W.T])

@@ -127,6 +127,16 @@ class OutputsDesign(Design):
         eta += shift - self.centre[used] @ W
         return np.ascontiguousarray(eta.T).ravel()
 
+    def change(self, columns: Array, delta: Array) -> Array:
+        """Return ``X[:, columns] delta``, where many are zero."""
+        layout = self._layout(columns)
+        block = self._kept_block(layout)
+        if block is None:
+            return super().change(columns, delta)
+        W = np.zeros((self.n_outputs, len(columns)))
+        W[layout.output, np.arange(len(columns))] = delta
+        return (W @ block).ravel()
+
     def rmatvec(self, v: Array) -> Array:
         """Return ``X' v``."""
         V = self.by_output(v)

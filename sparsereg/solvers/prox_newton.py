@@ -351,14 +351,13 @@ class ProxNewton:
             return here
         w, last = self.w[columns], self.before[0][columns]
         new = np.where(w * (2.0 * w - last) > 0.0, 2.0 * w - last, 0.0)
-        moved = np.flatnonzero(new != w)
-        if len(moved) == 0:
+        if (new == w).all():
             return here
         came = self.w, self.b, self.eta
         shift = self.b - self.before[1]
         self.w, self.b = self.w.copy(), self.b + shift
         self.w[columns] = np.clip(new, *self.problem.penalty.take(columns).box)
-        self.eta = self.eta + self.problem.design.times(columns[moved], (self.w[columns] - w)[moved]) + shift
+        self.eta = self.eta + self.problem.design.change(columns, self.w[columns] - w) + shift
         there = self._look(columns, here.z)
         if there.violation < here.violation:
             return there

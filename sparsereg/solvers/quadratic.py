@@ -137,9 +137,7 @@ class QuadraticModel:
 
     def _step(self, columns: Array, old: Array, new: Array, delta_b: float, epochs: int) -> Step:
         d = new - old
-        moved = np.flatnonzero(d != 0.0)
-        delta_eta = self.problem.design.times(columns[moved], d[moved])
-        return Step(columns, new, d, delta_eta, delta_b, epochs)
+        return Step(columns, new, d, self.problem.design.change(columns, d), delta_b, epochs)
 
     def _descend(
         self, columns: Array, w: Array, g: Array, h: Array, sum_h: float, z: Array, tol: float

@@ -63,8 +63,7 @@ class RowsModel(QuadraticModel):
         place[features] = np.arange(len(features))
         coef = new[place[columns % m], columns // m]
         d = coef - w[columns]
-        moved = np.flatnonzero(d)
-        return Step(columns, coef, d, design.times(columns[moved], d[moved]), 0.0, epochs)
+        return Step(columns, coef, d, design.change(columns, d), 0.0, epochs)
 
     def _rows_gram(self, design: OutputsDesign, features: Array, s: Array) -> Array:
         """Return the Gram matrix of some features; what is known already is kept."""
