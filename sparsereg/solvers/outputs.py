@@ -129,9 +129,9 @@ class OutputsDesign(Design):
 
     def change(self, columns: Array, delta: Array) -> Array:
         """Return ``X[:, columns] delta``, where many are zero."""
-        layout = self._layout(columns)
-        block = self._kept_block(layout)
-        if block is None:
+        layout = self._last[1] if self._last is not None and self._last[0] is columns else None
+        block = None if layout is None else self._kept_block(layout)
+        if layout is None or block is None:
             return super().change(columns, delta)
         W = np.zeros((self.n_outputs, len(columns)))
         W[layout.output, np.arange(len(columns))] = delta
