@@ -90,7 +90,9 @@ class ProxNewton:
         self.rate = 0.0  # gap per violation, where the last strength was left
         blocks = problem.penalty.blocks == "groups" or problem.loss.curvature == "softmax"
         self.patient = blocks and not problem.loss.quadratic
+        self._divide(problem)
         self._begin(problem)
+        self.limit = 0.9 * problem.coordinates.l1
         self.w, self.b, self.eta = Journal(problem, reference, tol).start(start)
         null = reference.null
         self.known = (null.g, null.h, reference.gradient) if start is None else None
@@ -107,8 +109,8 @@ class ProxNewton:
         self.ahead, self.finest, self.stretch = ahead, _FINEST_AHEAD, stretch
         if self.screen is not None:
             # Of the columns below, none will be wanted at the next strength, which is about as far ahead again.
-            further = problem.under(ahead).coordinates.l1
-            self.limit = np.minimum(2.0 * further - problem.coordinates.l1, self.limit)
+            here, further = problem.coordinates.l1, problem.under(ahead).coordinates.l1
+            self.limit = np.minimum(2.0 * further - here, 0.9 * here)
 
     def arrive(self, problem: Problem, w: Array, point: Point, z: Array) -> None:
         """Go on from a certified optimum that was found elsewhere: its weights, derivatives and gradient."""
@@ -117,16 +119,18 @@ class ProxNewton:
         if self.screen is not None:
             self.screen.know(point.g, z)
 
-    def _begin(self, problem: Problem) -> None:
+    def _divide(self, problem: Problem) -> None:
+        """Note which weights have kinks, bounds and costs; at no strength of a path but zero is that another."""
         m = problem.design.shape[1]
-        self.problem = problem
         self.free = unpenalised_columns(problem)
         excluded = problem.penalty.excluded
         self.movable = np.arange(m) if excluded is None else np.flatnonzero(~excluded)
         kinkless = problem.penalty.kinkless
         self.kinkless = self.movable[kinkless[self.movable]] if kinkless.any() else np.empty(0, dtype=np.int64)
-        self.limit = 0.9 * problem.coordinates.l1
         self.everything = problem.penalty.smooth or _at_once(problem, m)
+
+    def _begin(self, problem: Problem) -> None:
+        self.problem = problem
         self.distance = 1.0  # to the optimum: violation in units of the null gradient
         self.inner = 0.3  # the part of the violation that sub-problems leave
         self.strictness = 1.0  # times that, where it proves too much to leave
