@@ -10,7 +10,6 @@ predictor, ``g`` and ``h`` first and second derivative of the loss part in ``eta
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -147,8 +146,8 @@ class Problem:
     def under(self, penalty: BoundPenalty) -> Problem:
         """Return the same problem under another penalty, which may be that of some of the columns."""
         _ = self.infimum, self._heard  # no penalty changes them: the other problem has them, too
-        other = copy(self)
-        other.__dict__["penalty"] = penalty
+        other = object.__new__(Problem)  # `dataclasses.replace` takes 4 microseconds, this 0.4
+        other.__dict__.update(self.__dict__, penalty=penalty)
         other.__dict__.pop("_costs", None)
         return other
 
