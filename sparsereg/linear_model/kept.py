@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["largest_that_fit", "linear_predictor", "stored_coefficients", "take_columns"]
+__all__ = ["largest_that_fit", "linear_predictor", "product", "stored_coefficients", "take_columns"]
 
 Array = np.ndarray
 
@@ -59,9 +59,16 @@ def _find(ids: Array, columns: Array) -> tuple[Array, Array]:
 def linear_predictor(X: Any, coef: sp.csr_array) -> Array:
     """Return ``X coef'`` of shape (n_samples, n_outputs), reading only columns with a weight."""
     kept = np.unique(coef.indices)
-    if sp.issparse(X) or 4 * len(kept) < X.shape[1]:
-        X, coef = take_columns(X, kept), take_columns(coef, kept)
-    return np.asarray(X @ coef.toarray().T)
+    return product(X, kept, take_columns(coef, kept).toarray().T)
+
+
+def product(X: Any, columns: Array, W: Array) -> Array:
+    """Return ``X[:, columns] W`` for ascending columns and ``W`` of shape (n_columns, n_outputs)."""
+    if sp.issparse(X) or 4 * len(columns) < X.shape[1]:
+        return np.asarray(take_columns(X, columns) @ W)
+    full = np.zeros((X.shape[1], W.shape[1]), dtype=W.dtype)
+    full[columns] = W
+    return np.asarray(X @ full)
 
 
 def stored_coefficients(model: Any) -> sp.csr_array:

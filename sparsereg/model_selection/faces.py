@@ -96,7 +96,7 @@ class _HouseholdCV(HouseholdRegressor):
             X=X,
             y=y,
             fit_params=given,
-            scorers=Scorers(model, _squared_error, "raise"),
+            scorers=Scorers(model, "neg_mean_squared_error", "raise"),
             score_params={"score": weights},
             offset=given["offset"],
             error_score="raise",
@@ -104,7 +104,7 @@ class _HouseholdCV(HouseholdRegressor):
         )
         folds = run_paths(experiment, settings, grids, splits, self.n_jobs, self.verbose)
         warn_of_failures(folds, [len(alphas) for alphas in grids], "raise", model.tol)
-        errors = np.array([[fold.test for fold in at] for at in folds]).transpose(0, 2, 1)
+        errors = -np.array([[fold.test for fold in at] for at in folds]).transpose(0, 2, 1)
         means = errors.mean(axis=2)
         best, at = np.unravel_index(np.argmin(means), means.shape)
         several = len(settings) > 1
@@ -129,10 +129,6 @@ class _HouseholdCV(HouseholdRegressor):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = False
         return tags
-
-
-def _squared_error(model: Any, X: Any, y: Array, sample_weight: Any = None) -> float:
-    return float(np.average((model.predict(X) - y) ** 2, weights=sample_weight))
 
 
 class LassoCV(_HouseholdCV):

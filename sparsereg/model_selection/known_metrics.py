@@ -13,14 +13,14 @@ from inspect import getattr_static
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import xlogy
 
 from sparsereg.linear_model.base import SparseLinearModel
 from sparsereg.linear_model.classification import SparseClassifier
-from sparsereg.linear_model.kept import linear_predictor
+from sparsereg.linear_model.kept import product
 from sparsereg.linear_model.regression import SparseRegressor
 from sparsereg.linear_model.validation import check_matrix, check_offset
+from sparsereg.solvers import Solution
 
 __all__ = ["formula_of", "predictor_of"]
 
@@ -47,13 +47,14 @@ def formula_of(name: str, model: SparseLinearModel, y: Any, params: dict[str, An
     return None
 
 
-def predictor_of(model: SparseLinearModel, X: Any, offset: Any) -> Callable[[sp.csr_array, float], Array | None]:
-    """Return a function from coefficients and intercept to the linear predictor, None where that is not float64."""
+def predictor_of(model: SparseLinearModel, X: Any, offset: Any) -> Callable[[Solution, float], Array | None]:
+    """Return a function from weights and intercept to the linear predictor, None where that is not float64."""
     X = check_matrix(model, X, reset=False)
     offset = check_offset(offset, X.shape[0])
 
-    def predict(coef: sp.csr_array, intercept: float) -> Array | None:
-        eta = (linear_predictor(X, coef) + intercept)[:, 0]
+    def predict(weights: Solution, intercept: float) -> Array | None:
+        values = weights.coef_value.astype(model._dtype, copy=False)
+        eta = (product(X, weights.coef_index, values[:, None]) + intercept)[:, 0]
         if offset is not None:
             eta = eta + offset
         return eta if eta.dtype == np.float64 and np.isfinite(eta).all() else None

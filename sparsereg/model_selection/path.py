@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,17 +76,29 @@ class Path:
     ):
         self._model, self._solutions = model, solutions
         self.alphas, self.exact, self.relax, self.convex_alpha = alphas, exact, relax, convex_alpha
-        pairs = [coefficients(s, model._dtype) for s in solutions]
-        self.coefs = [coef for coef, _ in pairs]
-        intercepts = np.array([intercept for _, intercept in pairs])
+        intercepts = np.array([np.concatenate([np.atleast_1d(s.intercept) for s in at]) for at in solutions])
+        intercepts = intercepts.astype(model._dtype)
         self.intercepts = intercepts if model._two_dimensional else intercepts[:, 0]
         self.dual_gaps = self._per_output("gap")
         self.relative_gaps = self._per_output("relative_gap")
-        self.n_nonzero = np.array([len(np.unique(coef.indices)) for coef in self.coefs])
-        self.explained = np.array([np.mean([s.explained for s in at]) for at in solutions])
+        self.n_nonzero = np.array([self._n_used(at, intercepts.shape[1]) for at in solutions])
+        self.explained = np.array([[s.explained for s in at] for at in solutions]).mean(axis=1)
         self.n_iter = np.array([max(s.n_iter for s in at) for at in solutions])
         if hasattr(model, "feature_names_in_"):
             self.feature_names_in_ = model.feature_names_in_
+
+    @cached_property
+    def coefs(self) -> list[sp.csr_array]:
+        """The coefficients; a search asks for none of them."""
+        return [coefficients(at, self._model._dtype)[0] for at in self._solutions]
+
+    @staticmethod
+    def _n_used(at: Sequence[Solution], n_outputs: int) -> int:
+        """Return the number of features with a weight in any output."""
+        if n_outputs == 1:
+            return len(at[0].coef_index)
+        n_features = max(sum(s.n_features for s in at) // n_outputs, 1)
+        return len(np.unique(np.concatenate([s.coef_index for s in at]) % n_features))
 
     def _per_output(self, name: str) -> Array:
         values = np.array([[getattr(s, name) for s in at] for at in self._solutions])

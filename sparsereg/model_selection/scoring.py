@@ -11,7 +11,6 @@ from numbers import Number
 from traceback import format_exc
 from typing import Any
 
-import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import accuracy_score, check_scoring, make_scorer
 from sklearn.utils.metadata_routing import process_routing
@@ -99,9 +98,10 @@ class Examination:
     def of_path(self, path: Path) -> Callable[[int], Any]:
         """Return a function that gives the score, or the dict of scores, of the model at one of a path's strengths."""
         formulas, predict = self._formulas(path)
+        intercepts = path.intercepts.ravel()
 
         def score(k: int) -> Any:
-            eta = None if predict is None else predict(path.coefs[k], float(np.ravel(path.intercepts)[k]))
+            eta = None if predict is None else predict(path._solutions[k][0], float(intercepts[k]))
             if eta is None:
                 return self(path._estimator_at(k))
             scores = {name: formula(eta) for name, formula in formulas.items()}

@@ -124,6 +124,8 @@ class SeparablePenalty(BoundPenalty):
         for name in ("bounded", "ridged"):  # what no weight has, none of a part has
             if not getattr(self, name):
                 part.__dict__[name] = False
+        if self.costless is None:
+            part.__dict__["costless"] = None
         return part
 
     def plus_ridge(self, ridge: Array) -> SeparablePenalty:
@@ -132,7 +134,8 @@ class SeparablePenalty(BoundPenalty):
 
     def times(self, factor: float) -> SeparablePenalty:
         """Return the penalty with its costs multiplied; which weights have bounds or costs does not change."""
-        other = replace(self, l1=factor * self.l1, l2=factor * self.l2 if self.ridged else self.l2)
+        l2 = factor * self.l2 if self.ridged else self.l2
+        other = type(self)(factor * self.l1, l2, self.lower, self.upper, self.unpenalised)
         for name in ("bounded", "excluded", "ridged", "homogeneous", "costless", "smooth"):
             other.__dict__[name] = getattr(self, name)
         return other

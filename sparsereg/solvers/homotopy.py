@@ -196,7 +196,7 @@ class Homotopy:
         """
         numbers, loop = np.array(columns), self._loop
         V, events, reached = np.empty((len(stops), len(numbers))), np.zeros(len(stops), dtype=np.int64), 0
-        if len(numbers) == 0 or not self._begin(G, numbers, w, z, alpha):
+        if V.size == 0 or not self._begin(G, numbers, w, z, alpha):
             return V[:0], events[:0]
         for stop in stops:
             if self._follow(stop * self._unit, None) != "reached":

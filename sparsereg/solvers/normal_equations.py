@@ -13,6 +13,7 @@ import numpy as np
 
 from sparsereg.penalties import BoundPenalty
 from sparsereg.solvers.certificate import Certificate, certificate_of_parts
+from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem, Progress, Solution
@@ -25,6 +26,7 @@ Array = np.ndarray
 
 _MAX_COLUMNS = 4000  # 128 MB
 _MAX_EPOCHS = 20_000
+_AT_ONCE = 16  # strengths
 _DROWNED = 1e6
 
 
@@ -87,6 +89,28 @@ class NormalEquations:
     def move_to(self, problem: Problem, ahead: BoundPenalty, stretch: Stretch | None = None) -> None:
         """Go on from here at another strength."""
         self.problem, self.moved = problem, True
+
+    def follow(self, homotopy: Homotopy, last: float, alphas: Array) -> list[Solution]:
+        """Return the solutions at the first of some strengths below `last`, at which this stands, as far as they hold.
+
+        From breakpoint to breakpoint, where the path is piecewise linear: columns cannot be missing.
+        """
+        found: list[Solution] = []
+        stops = alphas[alphas > 0.0][:_AT_ONCE]
+        W, events = homotopy.visit(self.G, np.arange(len(self.w)), self.w, self.z, last, stops)
+        for alpha, w, n_events in zip(stops, W, events, strict=False):
+            came = self.problem, self.w
+            self.problem, self.w = self.problem.at(float(alpha)), w
+            self._evaluate()
+            journal, cert = Journal(self.problem, self.reference, self.tol), self._certificate()
+            journal.working(len(w), int(n_events), 1.0)
+            status = journal.note(cert, w, self.b)
+            if status != "converged":
+                self.problem, self.w = came
+                self._evaluate()
+                break
+            found.append(journal.solution(w, self.b, cert, status))
+        return found
 
     def until(self, max_iter: int, callback: Callable[[Progress], None] | None = None) -> Solution:
         """Minimise to ever smaller tolerances until converged, stalled or `max_iter`."""

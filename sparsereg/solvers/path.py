@@ -28,7 +28,8 @@ __all__ = ["alpha_max", "follow_path"]
 
 Array = np.ndarray
 
-_LONG, _LARGE = 10, 2e5  # strengths, entries: below, a screen for the gradients costs as much as it saves
+_LONG = 10  # strengths: with fewer, neither a screen nor the breakpoints between them pay where X is not read anyway
+_LARGE = 2e5  # entries: below, a screen for the gradients costs as much as it saves
 
 
 def alpha_max(problem: Problem) -> float | None:
@@ -87,8 +88,12 @@ def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, 
     sweep: Sweep | None = None
     last, k = np.inf, 0
     while k < len(alphas):
-        if sweep is not None and isinstance(run, ProxNewton):
-            together = sweep.follow(run, last, np.asarray(alphas[k:]))
+        if run is not None and homotopy is not None:
+            ahead = np.asarray(alphas[k:])
+            if isinstance(run, NormalEquations):
+                together = run.follow(homotopy, last, ahead) if len(alphas) >= _LONG else []
+            else:
+                together = sweep.follow(run, last, ahead) if sweep is not None else []
             yield from together
             if together:
                 k += len(together)

@@ -420,3 +420,20 @@ def test_a_constant_target_is_the_null_model():
         model = clone(make(loss)).fit(X, np.full(80, 3.0))
         assert model.sparse_coef_.nnz == 0
         np.testing.assert_allclose(model.predict(X), 3.0)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_in_a_large_array_one_entry_that_is_not_finite_is_found(order, dtype):
+    X = np.asarray(np.random.default_rng(0).standard_normal((200, 100)), dtype=dtype, order=order)
+    y = X[:, 0] + 1.0
+    for value in (np.nan, np.inf, -np.inf):
+        bad = X.copy(order="K")
+        bad[7, 3] = value
+        with pytest.raises(ValueError, match="NaN|infinity"):
+            Lasso().fit(bad, y)
+    large = X.copy(order="K")
+    large[7, 3] = 1e200 if dtype is np.float64 else 1e30  # whose square overflows
+    assert np.isfinite(Lasso(alpha=0.1).fit(X, y).predict(large)).all()
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        Lasso().fit(X, np.where(np.arange(200) == 5, np.nan, y))

@@ -11,6 +11,7 @@ from sparsereg.solvers import path as path_module
 from sparsereg.solvers import verification as verification_module
 from sparsereg.solvers.design import DenseDesign, SparseDesign
 from sparsereg.solvers.homotopy import Homotopy
+from sparsereg.solvers.normal_equations import NormalEquations
 from sparsereg.solvers.path import alpha_max
 from sparsereg.solvers.reference import Reference
 from sparsereg.solvers.sweep import Sweep
@@ -198,6 +199,28 @@ def test_a_path_that_ends_between_two_stops_keeps_those_before(monkeypatch):
     solutions = list(follow_path(problem, alphas, tol=1e-9))
     assert all(s.converged for s in solutions)
     np.testing.assert_allclose([s.history[-1].objective for s in solutions], expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("options", [{}, {"lower": -0.05, "upper": 0.1}, {"dropout": 0.1}], ids=str)
+def test_on_tall_data_breakpoints_and_descent_agree(monkeypatch, form, options):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((500, 20)) + rng.standard_normal((500, 1))
+    X[:, 5], X[:, 9] = X[:, 3], 1.0
+    y = X[:, :6] @ rng.standard_normal(6) + rng.standard_normal(500)
+    problem = Problem.from_data(FORMS[form](X), y, **options)
+    alphas = np.append(grid(problem, 30, 0.01), 0.0)
+    taken = []
+    follow = NormalEquations.follow
+    monkeypatch.setattr(NormalEquations, "follow", lambda *given: taken.append(follow(*given)) or taken[-1])
+    together = list(follow_path(problem, alphas, tol=1e-9))
+    assert sum(map(len, taken)) >= 28
+    monkeypatch.setattr(NormalEquations, "follow", lambda *given: [])
+    alone = list(follow_path(problem, alphas, tol=1e-9))
+    for ours, theirs in zip(together, alone, strict=True):
+        assert ours.gap <= 1e-9 * ours.scale
+        expected = X @ theirs.coef + theirs.intercept
+        np.testing.assert_allclose(X @ ours.coef + ours.intercept, expected, atol=2e-4 * np.abs(y).max())
 
 
 @pytest.mark.parametrize("k", [1, 7, 8, 9, 17])
