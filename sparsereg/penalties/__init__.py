@@ -16,6 +16,7 @@ from sparsereg.penalties.base import Penalty as Penalty
 from sparsereg.penalties.blocks import BlockPenalty as BlockPenalty
 from sparsereg.penalties.concave import MCP as MCP
 from sparsereg.penalties.concave import SCAD as SCAD
+from sparsereg.penalties.concave import BentCoordinates as BentCoordinates
 from sparsereg.penalties.concave import ConcavePenalty as ConcavePenalty
 from sparsereg.penalties.groups import Group as Group
 from sparsereg.penalties.groups import Rows as Rows
@@ -31,6 +32,7 @@ __all__ = [
     "L2",
     "MCP",
     "SCAD",
+    "BentCoordinates",
     "BlockPenalty",
     "BoundPenalty",
     "ConcavePenalty",

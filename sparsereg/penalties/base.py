@@ -21,6 +21,14 @@ class Coordinates(NamedTuple):
     lower: Array
     upper: Array
 
+    def take(self, columns: Array) -> Coordinates:
+        """Return the costs of some weights."""
+        return Coordinates(*(cost[columns] for cost in self))
+
+    def value(self, w: Array) -> float:
+        """Return what weights within the bounds cost."""
+        return float(np.abs(w) @ self.l1) + 0.5 * float((w * w) @ self.l2)
+
 
 class BoundPenalty:
     """Base of penalties that are bound to columns: what every solver may ask.

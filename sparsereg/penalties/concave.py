@@ -3,10 +3,12 @@ r"""Concave penalties: as L1 near zero, flat for large weights, so that what is 
 Both are ``sum_j lambda_j^2 p(d_j |w_j| / lambda_j)`` with the threshold ``lambda_j = alpha f_j``, the unit ``d_j`` of
 the weight (its column's standard deviation under ``standardize``, else 1), and a piecewise quadratic ``p``.
 
-They are minimised through majorizers: ``p`` is concave on ``w >= 0``, so its tangent at ``|w|``, a weighted L1 penalty,
-lies above it and touches it (local linear approximation; H. Zou and R. Li, *One-step sparse estimates in nonconcave
-penalized likelihood models*, Annals of Statistics 36 (2008)). What that finds is stationary; no bound exists on how far
-it is from the minimum.
+Coordinate descent takes them as they are where a weight's own problem is convex (`BentCoordinates`; P. Breheny and
+J. Huang, *Coordinate descent algorithms for nonconvex penalized regression*, Annals of Applied Statistics 5 (2011)).
+Elsewhere majorizers lead down: ``p`` is concave on ``w >= 0``, so its tangent at ``|w|``, a weighted L1 penalty, lies
+above it and touches it (local linear approximation; H. Zou and R. Li, *One-step sparse estimates in nonconcave
+penalized likelihood models*, Annals of Statistics 36 (2008)). What either finds is stationary; no bound exists on how
+far it is from the minimum.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from sparsereg.penalties.base import BoundPenalty, Penalty
 from sparsereg.penalties.columns import terms_of_columns
 from sparsereg.penalties.separable import SeparablePenalty
 
-__all__ = ["MCP", "SCAD", "ConcavePenalty"]
+__all__ = ["MCP", "SCAD", "BentCoordinates", "ConcavePenalty"]
 
 Array = np.ndarray
 
@@ -34,6 +36,57 @@ class Piece(NamedTuple):
     constant: float
     slope: float
     curvature: float
+
+
+class BentCoordinates(NamedTuple):
+    """A concave penalty as coordinate descent sees it: ``l1 width p(|w| / width) + l2 w^2 / 2`` within bounds.
+
+    Like `Coordinates`, whose ``l1 |w|`` it is near zero; a weight without width costs nothing but its ridge. `pieces`
+    has a row (start, constant, slope, curvature) for each piece of ``p``.
+    """
+
+    l1: Array
+    l2: Array
+    lower: Array
+    upper: Array
+    width: Array
+    pieces: Array
+
+    def take(self, columns: Array) -> BentCoordinates:
+        """Return the costs of some weights."""
+        l1, l2, lower, upper, width = (cost[columns] for cost in self[:-1])
+        return BentCoordinates(l1, l2, lower, upper, width, self.pieces)
+
+    def value(self, w: Array) -> float:
+        """Return what weights within the bounds cost."""
+        return float(self.costs(np.abs(w)).sum())
+
+    def costs(self, size: Array) -> Array:
+        """Return the cost of each weight, given their sizes."""
+        t, piece = self._located(size)
+        _, constant, slope, curvature = self.pieces[piece].T
+        return self.l1 * self.width * (constant + t * (slope + 0.5 * curvature * t)) + 0.5 * self.l2 * size * size
+
+    def slope(self, w: Array) -> Array:
+        """Return the derivative of the concave part in ``|w_j|``, per weight."""
+        t, piece = self._located(np.abs(w))
+        _, _, slope, curvature = self.pieces[piece].T
+        return self.l1 * (slope + curvature * t)
+
+    def bend(self, w: Array) -> Array:
+        """Return the second derivative of the concave part, at most zero, per weight that is not zero."""
+        curvature = self.pieces[self._located(np.abs(w))[1], 3]
+        return np.divide(curvature * self.l1, self.width, out=np.zeros_like(w), where=self.width > 0.0)
+
+    def same_pieces(self, one: Array, other: Array) -> bool:
+        """Whether two points lie on the same pieces, so that the penalty is one quadratic in between."""
+        (_, here), (_, there) = self._located(np.abs(one)), self._located(np.abs(other))
+        return bool((here == there).all() and (one * other > 0.0).all())
+
+    def _located(self, size: Array) -> tuple[Array, Array]:
+        """Return ``t = |w| / width`` (0 where that is) and the number of the piece it lies in."""
+        t = np.divide(size, self.width, out=np.zeros_like(size), where=self.width > 0.0)
+        return t, np.searchsorted(self.pieces[:, 0], t, side="right") - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,24 +120,13 @@ class ConcavePenalty(BoundPenalty):
         if (w < self.lower).any() or (w > self.upper).any():
             return np.inf
         used = np.flatnonzero(w)  # few; the others cost nothing
-        return float(self.take(used)._costs(np.abs(w[used])).sum())
+        return self.bent.take(used).value(w[used])
 
     def slope(self, w: Array) -> Array:
         """Return the derivative of the concave part in ``|w_j|``, per weight."""
         slope, used = self._kink.copy(), np.flatnonzero(w)
-        part = self.take(used)
-        t, piece = part._located(np.abs(w[used]))
-        slope[used] *= self._table[1, piece] + self._table[2, piece] * t
+        slope[used] = self.bent.take(used).slope(w[used])
         return slope
-
-    def bend(self, w: Array) -> Array:
-        """Return the second derivative of the concave part, at most zero, per weight that is not zero."""
-        return self._table[2, self._located(np.abs(w))[1]] * self.unit**2 * (self._kink > 0.0)
-
-    def same_pieces(self, one: Array, other: Array) -> bool:
-        """Whether two points lie on the same pieces, so that the penalty is one quadratic in between."""
-        (_, here), (_, there) = self._located(np.abs(one)), self._located(np.abs(other))
-        return bool((here == there).all() and (one * other > 0.0).all())
 
     def majorizer(self, w: Array) -> SeparablePenalty:
         """Return the tangent at ``|w|``: an L1 penalty with a weight per column, up to a constant."""
@@ -102,8 +144,8 @@ class ConcavePenalty(BoundPenalty):
         """Return the best of the minimisers of the pieces, each a quadratic on an interval."""
         size, step = np.abs(v), np.broadcast_to(step, v.shape)
         reach = np.where(v > 0.0, self.upper, -self.lower)
-        width = np.divide(self.threshold, self.unit, out=np.zeros_like(v), where=self.unit > 0.0)
-        ends = [*(piece.start * width for piece in self.pieces[1:]), np.inf]
+        width = self.bent.width
+        ends: list[Array | float] = [*(piece.start * width for piece in self.pieces[1:]), np.inf]
         best, least = np.zeros_like(v), size * size / (2.0 * step)
         for piece, end in zip(self.pieces, ends, strict=True):
             low, high = np.minimum(piece.start * width, reach), np.minimum(end, reach)
@@ -111,21 +153,10 @@ class ConcavePenalty(BoundPenalty):
             # Where a piece is concave all the same, it is least at one of its ends, where the next piece begins.
             inside = np.divide(size / step - slope, curvature, out=low.copy(), where=curvature > 0.0)
             for x in (np.clip(inside, low, high), low, np.where(np.isinf(high), low, high)):
-                cost = self._costs(x) + (x - size) ** 2 / (2.0 * step)
+                cost = self.bent.costs(x) + (x - size) ** 2 / (2.0 * step)
                 better = cost < least
                 best, least = np.where(better, x, best), np.where(better, cost, least)
         return np.sign(v) * best
-
-    def _costs(self, size: Array) -> Array:
-        """Return the cost of each weight, given their sizes."""
-        t, piece = self._located(size)
-        constant, slope, curvature = self._table[:, piece]
-        return self.threshold**2 * (constant + t * (slope + 0.5 * curvature * t)) + 0.5 * self.l2 * size * size
-
-    def _located(self, size: Array) -> tuple[Array, Array]:
-        """Return ``t = d |w| / lambda`` (0 where lambda is) and the number of the piece it lies in."""
-        t = np.divide(self.unit * size, self.threshold, out=np.zeros_like(size), where=self.threshold > 0.0)
-        return t, np.searchsorted([piece.start for piece in self.pieces], t, side="right") - 1
 
     @cached_property
     def _kink(self) -> Array:
@@ -133,8 +164,10 @@ class ConcavePenalty(BoundPenalty):
         return self.threshold * self.unit
 
     @cached_property
-    def _table(self) -> Array:
-        return np.array([piece[1:] for piece in self.pieces]).T
+    def bent(self) -> BentCoordinates:
+        """The same per weight, for coordinate descent."""
+        width = np.divide(self.threshold, self.unit, out=np.zeros_like(self.unit), where=self.unit > 0.0)
+        return BentCoordinates(self._kink, self.l2, self.lower, self.upper, width, np.array(self.pieces))
 
     @property
     def kinkless(self) -> Array:

@@ -28,12 +28,11 @@ def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float, max
     speed of BLAS-3, which buys some ``k / 50`` epochs, and 60 microseconds of overhead, which buy hundreds of epochs
     of ten coordinates: as many are done in between.
     """
-    l1, l2, lower, upper = costs
     w, gradient = w.copy(), z.copy()
     everything = np.arange(len(w))
     epochs = alternate(
         w,
-        lambda n: gram_features(G, gradient, w, l1, l2, lower, upper, everything, n, tol),
+        lambda n: gram_features(G, gradient, w, everything, n, tol, *costs),
         lambda: _newton_on_support(G, gradient, w, costs),
         tol,
         max_epochs,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sparsereg.penalties import BoundPenalty
+from sparsereg.penalties import BoundPenalty, ConcavePenalty
 from sparsereg.solvers.certificate import Certificate, certificate_of_parts
 from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.journal import Journal
@@ -38,8 +38,8 @@ def normal_equations_pay(problem: Problem, n_strengths: int) -> bool:
     """
     n, m = problem.design.shape
     several = isinstance(problem.design, OutputsDesign)  # they share a matrix that is smaller by their number squared
-    convex_quadratic = problem.loss.quadratic and problem.penalty.convex
-    if several or not convex_quadratic or not 0 < m <= min(n, _MAX_COLUMNS):
+    known = problem.penalty.convex or isinstance(problem.penalty, ConcavePenalty)
+    if several or not (problem.loss.quadratic and known) or not 0 < m <= min(n, _MAX_COLUMNS):
         return False
     return problem.design.gram_cost(m) <= 2.0 * problem.design.entries(m) * n_strengths
 

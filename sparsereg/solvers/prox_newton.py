@@ -20,6 +20,7 @@ from sparsereg.solvers.certificate import Certificate, certificate
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.null_model import Point, floored, polish, unpenalised_columns
+from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem, Progress, Solution
 from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch, use_gram
 from sparsereg.solvers.recession import has_no_minimum, separates
@@ -229,11 +230,11 @@ class ProxNewton:
     def _near(self) -> Array | None:
         return None if self.screen is None else self.screen.near
 
-    def _majorise(self) -> None:
-        """Let sub-problems have the convex penalty that touches ours at the present weights: ours, if it is convex."""
+    def _majorise(self, tangent: bool = False) -> None:
+        """Let sub-problems have our penalty; or, where they cannot, the convex one that touches it here."""
         penalty = self.problem.penalty
-        self.model.problem = self.problem.majorized(self.w)
-        self.model.concave = penalty if self.problem.loss.quadratic and isinstance(penalty, ConcavePenalty) else None
+        bent = isinstance(penalty, ConcavePenalty) and not isinstance(self.problem.design, OutputsDesign)
+        self.model.problem = self.problem if bent and not tangent else self.problem.majorized(self.w)
 
     def _working_set(self, cert: Certificate, z: Array) -> Array:
         """Return the next working set; with a cached Gram matrix it only grows."""
@@ -294,13 +295,18 @@ class ProxNewton:
             self.journal.working(len(columns), step.epochs, float(moves))
             if not moves:
                 break
-            if quadratic and convex:
+            if quadratic and self.model.problem is problem:
                 self._move(step, 1.0)
                 break
             there = self._step(step, here)
-            if there is None or there.violation <= tol:
+            if there is not None:
+                here = there
+            elif self.model.problem is problem and not convex:
+                self._majorise(tangent=True)  # a step under a concave penalty need not begin downhill
+            else:
                 break
-            here = there
+            if here.violation <= tol:
+                break
 
     def _leave(self, here: _Local, columns: Array, tol: float) -> float:
         """Return the violation that a sub-problem may leave where `tol` is to be reached in the end."""

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 from scipy.sparse.linalg import LinearOperator, cg
 
-from sparsereg.penalties import BlockPenalty, ConcavePenalty, Coordinates
+from sparsereg.penalties import BentCoordinates, BlockPenalty, ConcavePenalty, Coordinates
 from sparsereg.solvers.block_descent import solve_gram_blocks
 from sparsereg.solvers.block_residual import solve_block_residual
 from sparsereg.solvers.concave_descent import descend_concave
@@ -39,7 +39,6 @@ _PATIENCE = 300  # residual epochs before a Gram matrix is built after all: stro
 _EPOCHS, _EPOCHS_OF_BLOCKS = 50.0, 250.0
 _LONG = 1_000.0  # epochs that the residual regime is charged where it crawls
 _MAX_EPOCHS = 20_000
-_MAX_TANGENTS = 500
 _MAX_EPOCHS_OF_MODEL = 2_000  # where the model is not the problem: the next one is worth more than its last digits
 
 
@@ -52,11 +51,6 @@ class Step(NamedTuple):
     delta_eta: Array
     delta_b: float
     epochs: int
-
-
-def take(costs: Coordinates, columns: Array) -> Coordinates:
-    """Return the costs of some columns."""
-    return Coordinates(*(cost[columns] for cost in costs))
 
 
 class Stretch(NamedTuple):
@@ -81,9 +75,6 @@ class Stretch(NamedTuple):
 class QuadraticModel:
     """Sub-problems of one problem. For a quadratic loss the Gram matrix is kept and grown by columns."""
 
-    concave: ConcavePenalty | None = None
-    """What the penalty of the problem is a tangent of, if there is more to do than that."""
-
     def __init__(self, problem: Problem):
         self.problem = problem
         self.columns = np.empty(0, dtype=np.int64)
@@ -107,15 +98,15 @@ class QuadraticModel:
         """Return the step to the minimiser over some columns, to within ``tol`` of a gradient.
 
         ``z`` is the gradient on all columns; only the part in `columns` is read. With a `stretch` of a path, ``w`` is
-        the minimiser at its beginning, and that at its end is asked for. Where the problem has the tangent of a
-        `concave` penalty and a Gram matrix is at hand, tangents follow each other until that penalty is stationary.
+        the minimiser at its beginning, and that at its end is asked for. Under a concave penalty the end is a
+        stationary point, and not above ``w``.
         """
         problem = self.problem
-        design, costs = problem.design, take(problem.coordinates, columns)
+        design, l2 = problem.design, problem.coordinates.l2[columns]
         w, z = w[columns], z[columns]
         sum_h = float(h.sum())
         if problem.penalty.smooth:
-            d = newton_direction(problem, columns, h, z + costs.l2 * w, costs.l2, tol)
+            d = newton_direction(problem, columns, h, z + l2 * w, l2, tol)
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
         elif use_gram(design, len(columns), self._known(columns), self._epochs):
             G, mean = self.grown_gram(columns, h, sum_h)
@@ -124,9 +115,6 @@ class QuadraticModel:
                 new, z, epochs, there = stretch.follow(G, columns, w, z)
             if not there:
                 new, more = minimise_gram(problem, columns, G, z, new, tol, self._max_epochs)
-                epochs += more
-            if self.concave is not None:
-                new, more = descend_concave(G, z + G @ (new - w), new, self.concave.take(columns), tol, _MAX_TANGENTS)
                 epochs += more
         elif self._blocks:
             new, shift, epochs = solve_block_residual(problem, columns, w, g, h, tol, self._max_epochs)
@@ -147,7 +135,10 @@ class QuadraticModel:
         Not where thousands of columns have few entries: five nested widths of cells over California, 4,605 of them in
         use at the end of a path of 30 strengths, took minutes with and 3 s without.
         """
-        design, costs = self.problem.design, take(self.problem.coordinates, columns)
+        design, penalty = self.problem.design, self.problem.penalty
+        costs: Coordinates | BentCoordinates = self.problem.coordinates.take(columns)
+        if isinstance(penalty, ConcavePenalty):
+            costs = penalty.take(columns).bent
         mean, curvature = design.moments(columns, h, sum_h, self.problem.fit_intercept)
         curvature[flat_columns(curvature, mean, sum_h)] = 0.0
         held = design.kernel_columns(columns, mean, np.sqrt(curvature / sum_h))
@@ -183,11 +174,16 @@ class QuadraticModel:
 def minimise_gram(
     problem: Problem, columns: Array, G: Array, z: Array, w: Array, tol: float, max_epochs: int
 ) -> tuple[Array, int]:
-    """Return the minimiser over some columns and the number of epochs, by coordinates or by blocks."""
+    """Return the minimiser over some columns and the number of epochs, by coordinates or by blocks.
+
+    Under a concave penalty a stationary point that is not above ``w``.
+    """
     penalty = problem.penalty
+    if isinstance(penalty, ConcavePenalty):
+        return descend_concave(G, z, w, penalty.take(columns), tol, max_epochs)
     if isinstance(penalty, BlockPenalty):
         return solve_gram_blocks(G, z, w, penalty.take(columns), tol, max_epochs)
-    return solve_gram(G, z, w, take(problem.coordinates, columns), tol, max_epochs)
+    return solve_gram(G, z, w, problem.coordinates.take(columns), tol, max_epochs)
 
 
 def use_gram(design: Design, k: int, known: int, epochs: float = _EPOCHS) -> bool:

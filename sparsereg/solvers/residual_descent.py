@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.penalties import Coordinates
+from sparsereg.penalties import BentCoordinates, Coordinates
 from sparsereg.solvers._kernels.features import cd_features
 from sparsereg.solvers.anderson import anderson_weights
 from sparsereg.solvers.design import KernelColumns
@@ -33,11 +33,13 @@ def solve_residual(
     w: Array,
     g: Array,
     h: Array,
-    costs: Coordinates,
+    costs: Coordinates | BentCoordinates,
     tol: float,
     max_epochs: int,
 ) -> tuple[Array, int, bool]:
     """Return the minimiser of the quadratic sub-problem, the number of epochs, and whether `tol` was reached.
+
+    Under concave costs a stationary point, and none is above the last.
 
     One epoch over everything, then a few over the support, whose iterates are extrapolated.
     """
@@ -56,21 +58,21 @@ def solve_residual(
     everything = np.arange(len(w))
     epochs = 0
     while epochs < max_epochs:
-        done, change, s = cd_features(data, rows, starts, at, everything, w, q, s, *run, 1, tol)
+        done, change, s = cd_features(data, rows, starts, at, everything, w, q, s, 1, tol, *run)
         epochs += done
         if change <= tol:
             return w, epochs, True
         support = np.flatnonzero((w != 0.0) | (costs.l1 == 0.0))
         trail_w, trail_q = [w[support]], [q - h * (s / sum_h)]
         for _ in range(_ANDERSON):
-            done, change, s = cd_features(data, rows, starts, at, support, w, q, s, *run, 1, tol)
+            done, change, s = cd_features(data, rows, starts, at, support, w, q, s, 1, tol, *run)
             epochs += done
             trail_w.append(w[support])
             trail_q.append(q - h * (s / sum_h))
             if change <= tol:
                 break
         else:
-            better = _extrapolate(trail_w, trail_q, h, Coordinates(*(cost[support] for cost in costs)))
+            better = _extrapolate(trail_w, trail_q, h, costs.take(support))
             if better is not None:
                 w[support], q = better
                 s = 0.0
@@ -78,20 +80,19 @@ def solve_residual(
 
 
 def _extrapolate(
-    trail_w: list[Array], trail_q: list[Array], h: Array, costs: Coordinates
+    trail_w: list[Array], trail_q: list[Array], h: Array, costs: Coordinates | BentCoordinates
 ) -> tuple[Array, Array] | None:
     """Return Anderson's combination of the last iterates if its objective is lower, else None."""
-    l1, l2, lower, upper = costs
     c = anderson_weights(trail_w)
     if c is None:
         return None
     w = c @ np.array(trail_w[1:])
-    if (w < lower).any() or (w > upper).any():
+    if (w < costs.lower).any() or (w > costs.upper).any():
         return None
     q = c @ np.array(trail_q[1:])
 
     def value(w: Array, q: Array) -> float:
         rr = np.divide(q * q, h, out=np.zeros_like(q), where=h > 0.0)
-        return 0.5 * float(rr.sum()) + float(np.abs(w) @ l1 + 0.5 * ((w * w) @ l2))
+        return 0.5 * float(rr.sum()) + costs.value(w)
 
     return (w, q) if value(w, q) < value(trail_w[-1], trail_q[-1]) else None

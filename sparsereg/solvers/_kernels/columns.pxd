@@ -1,6 +1,7 @@
 # One column of X, dense or compressed: the branch is taken once per column, so dense and sparse share every kernel.
 # Data may be float32; all sums are in double.
 from cython cimport floating
+from libc.math cimport fabs
 
 
 cdef inline double column_dot(
@@ -54,6 +55,47 @@ cdef inline double prox_step(
     elif w < lower:
         w = lower
     return w
+
+
+cdef inline double bent_step(
+    double u,
+    double curvature,
+    double l1,
+    double lower,
+    double upper,
+    double width,
+    const double[:, ::1] pieces,
+    double w,
+) noexcept nogil:
+    """The same with a concave cost ``l1 width p(|w| / width)`` for ``l1 |w|``, from the present weight.
+
+    Pieces of p are rows (start, constant, slope, curvature). Where the curvature of the rest exceeds that of p all
+    along, the function of one weight is strictly convex and this is its minimum; elsewhere the minimum under the
+    tangent at the present weight, which lies above.
+    """
+    cdef:
+        Py_ssize_t i, last = pieces.shape[0] - 1
+        double bend, size, x
+    if width <= 0.0:
+        return prox_step(u, curvature, l1, lower, upper)
+    bend = l1 / width
+    for i in range(last + 1):
+        if curvature + bend * pieces[i, 3] <= 1e-6 * curvature:
+            break
+    else:
+        size = fabs(u)
+        if size <= l1:
+            return 0.0
+        for i in range(last + 1):
+            x = (size - l1 * pieces[i, 2]) / (curvature + bend * pieces[i, 3])
+            if i == last or x < width * pieces[i + 1, 0]:
+                break
+        return min(max(x if u > 0.0 else -x, lower), upper)
+    x = fabs(w) / width
+    i = last
+    while i > 0 and x < pieces[i, 0]:
+        i -= 1
+    return prox_step(u, curvature, l1 * (pieces[i, 2] + pieces[i, 3] * x), lower, upper)
 
 
 cdef inline double clipped(double u, double l1, double lower, double upper) noexcept nogil:

@@ -4,7 +4,7 @@
 from cython cimport floating
 from libc.math cimport fabs
 
-from sparsereg.solvers._kernels.columns cimport column_axpy, column_dot, prox_step
+from sparsereg.solvers._kernels.columns cimport bent_step, column_axpy, column_dot, prox_step
 
 
 def cd_features(
@@ -16,6 +16,8 @@ def cd_features(
     double[::1] w,
     double[::1] q,
     double s,
+    int max_epochs,
+    double tol,
     const double[::1] h,
     double h_uniform,
     double sum_h,
@@ -25,8 +27,8 @@ def cd_features(
     const double[::1] l2,
     const double[::1] lower,
     const double[::1] upper,
-    int max_epochs,
-    double tol,
+    const double[::1] width=None,
+    const double[:, ::1] pieces=None,
 ):
     """Minimise ``1/2 sum_i h_i (target_i - b - x_i . w)^2 + sum_j omega_j(w_j)`` over ``w`` and ``b``, in place.
 
@@ -38,7 +40,8 @@ def cd_features(
 
     ``columns[k]`` is the column of X at position ``k`` of the working set and ``order`` the positions to visit; the
     arrays from ``w`` on are by position. ``rows`` is empty for a dense design in Fortran order. ``h`` is empty where
-    every entry is ``h_uniform``. Stops when the largest change of a gradient over an epoch is <= ``tol``.
+    every entry is ``h_uniform``. Stops when the largest change of a gradient over an epoch is <= ``tol``. With `pieces`
+    the costs are concave, as in `bent_step`; then the objective falls, to where it is stationary.
 
     Returns (epochs, largest change of the last epoch, s).
     """
@@ -50,6 +53,7 @@ def cd_features(
         Py_ssize_t visit, k, start, size
         int epoch = 0
         double a, u, new, d, change, largest = 0.0
+        bint bent = pieces is not None
 
     if h.shape[0] > 0:
         weights = &h[0]
@@ -70,7 +74,10 @@ def cd_features(
                     continue
                 column_rows = no_rows if dense else &rows[start]
                 u = column_dot(&data[start], column_rows, size, dense, &q[0]) - mean[k] * s + curvature[k] * w[k]
-                new = prox_step(u, a, l1[k], lower[k], upper[k])
+                if bent:
+                    new = bent_step(u, a, l1[k], lower[k], upper[k], width[k], pieces, w[k])
+                else:
+                    new = prox_step(u, a, l1[k], lower[k], upper[k])
                 d = new - w[k]
                 if d == 0.0:
                     continue

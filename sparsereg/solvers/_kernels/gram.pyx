@@ -4,30 +4,34 @@
 from libc.math cimport fabs
 from scipy.linalg.cython_blas cimport daxpy
 
-from sparsereg.solvers._kernels.columns cimport prox_step
+from sparsereg.solvers._kernels.columns cimport bent_step, prox_step
 
 
 def gram_features(
     const double[:, ::1] G,
     double[::1] gradient,
     double[::1] w,
+    const long long[::1] order,
+    int max_epochs,
+    double tol,
     const double[::1] l1,
     const double[::1] l2,
     const double[::1] lower,
     const double[::1] upper,
-    const long long[::1] order,
-    int max_epochs,
-    double tol,
+    const double[::1] width=None,
+    const double[:, ::1] pieces=None,
 ):
     """Minimise ``1/2 w'G w - c'w + sum_j omega_j(w_j)``, in place, where ``gradient = G w - c`` is kept up to date.
 
     A coordinate that stays costs O(1), one that moves O(size): in this regime visiting zeros is free. Stops when the
     largest change of a gradient over an epoch is <= ``tol``. Returns (epochs, largest change of the last epoch).
+    With `pieces` the costs are concave, as in `bent_step`; then the objective falls, to where it is stationary.
     """
     cdef:
         int size = w.shape[0], one = 1, epoch = 0
         Py_ssize_t visit, k
-        double a, new, d, change, largest = 0.0
+        double a, u, new, d, change, largest = 0.0
+        bint bent = pieces is not None
 
     with nogil:
         while epoch < max_epochs:
@@ -40,7 +44,11 @@ def gram_features(
                     if l1[k] > 0.0:
                         w[k] = 0.0
                     continue
-                new = prox_step(G[k, k] * w[k] - gradient[k], a, l1[k], lower[k], upper[k])
+                u = G[k, k] * w[k] - gradient[k]
+                if bent:
+                    new = bent_step(u, a, l1[k], lower[k], upper[k], width[k], pieces, w[k])
+                else:
+                    new = prox_step(u, a, l1[k], lower[k], upper[k])
                 d = new - w[k]
                 if d == 0.0:
                     continue
