@@ -101,7 +101,7 @@ class BlockPenalty(BoundPenalty):
 
     def value(self, w: Array) -> float:
         """Return ``Omega(w)``, inf where a bound is broken."""
-        if ((w < self.lower) | (w > self.upper)).any():
+        if not self.plain and ((w < self.lower) | (w > self.upper)).any():
             return np.inf
         norms = np.sqrt(self.block.sums((self.scale * w) ** 2))
         return float(self.norm @ norms + np.abs(w) @ self.l1 + 0.5 * ((w * w) @ self.l2))
@@ -115,7 +115,7 @@ class BlockPenalty(BoundPenalty):
         norms = np.sqrt(self.block.sums((self.scale * w) ** 2))
         pull = np.divide(self.norm, norms, out=np.zeros_like(norms), where=norms > 0.0)[self.block.of]
         slope = z + (self.l2 + pull * self.scale**2) * w
-        rest = np.where(w == 0.0, self._left(-slope), slope + np.sign(w) * self.l1)
+        rest = slope if self.plain else np.where(w == 0.0, self._left(-slope), slope + np.sign(w) * self.l1)
         distance = np.sqrt(self.block.sums((rest / self._unit) ** 2))
         distance = np.where(norms > 0.0, distance, np.maximum(distance - self.norm, 0.0))
         return (distance * self._largest_unit)[self.block.of]
@@ -205,12 +205,20 @@ class BlockPenalty(BoundPenalty):
 
     def times(self, factor: float) -> BlockPenalty:
         """Return the penalty with its costs multiplied."""
-        return replace(self, norm=factor * self.norm, l1=factor * self.l1, l2=factor * self.l2)
+        other = replace(self, norm=factor * self.norm, l1=factor * self.l1, l2=factor * self.l2)
+        for name in ("plain", "excluded", "_unit", "_largest_unit"):  # no factor changes them
+            other.__dict__[name] = getattr(self, name)
+        return other
 
     @property
     def box(self) -> tuple[Array, Array]:
         """Lower and upper bounds."""
         return self.lower, self.upper
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether there are norms and squares only: no absolute value, and no bound."""
+        return not self.l1.any() and bool(np.isinf(self.lower).all() and np.isinf(self.upper).all())
 
     @cached_property
     def kinkless(self) -> Array:
@@ -265,10 +273,14 @@ class BlockPenalty(BoundPenalty):
 
     def _allowed(self, u: Array) -> Array:
         """Return ``u`` where a weight may move in its direction, else zero."""
+        if self.plain:
+            return u
         return np.where(u > 0.0, np.where(self.upper > 0.0, u, 0.0), np.where(self.lower < 0.0, u, 0.0))
 
     def _left(self, u: Array) -> Array:
         """Return what absolute values and bounds leave of a pull ``u`` on weights at zero."""
+        if self.plain:
+            return u
         u = self._allowed(u)
         return np.sign(u) * np.maximum(np.abs(u) - self.l1, 0.0)
 

@@ -27,7 +27,7 @@ from sparsereg.solvers._kernels.passes import (
     dense_sums,
 )
 
-__all__ = ["DenseDesign", "Design", "KernelColumns", "SparseDesign", "as_design", "check_sparse"]
+__all__ = ["DenseDesign", "Design", "KernelColumns", "SparseDesign", "as_design", "check_sparse", "flat_columns"]
 
 Array = np.ndarray
 
@@ -464,6 +464,11 @@ def as_design(X: Any) -> Design:
     if not tidy:
         data, rows, starts = _sum_duplicates(data, rows, starts, X.shape[0])
     return SparseDesign(data, rows, starts, X.shape[0], X.shape[1], columns)
+
+
+def flat_columns(curvature: Array, mean: Array, sum_h: float) -> Array:
+    """Return the columns that are constant to rounding: their centred curvature is noise, to divide by it absurd."""
+    return np.flatnonzero(curvature <= 1e-14 * sum_h * mean * mean)
 
 
 def _real(values: Array) -> Array:

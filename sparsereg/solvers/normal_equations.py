@@ -13,11 +13,12 @@ import numpy as np
 
 from sparsereg.penalties import BoundPenalty, ConcavePenalty
 from sparsereg.solvers.certificate import Certificate, certificate_of_parts
+from sparsereg.solvers.design import flat_columns
 from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem, Progress, Solution
-from sparsereg.solvers.quadratic import Stretch, flat_columns, minimise_gram
+from sparsereg.solvers.quadratic import Stretch, minimise_gram
 from sparsereg.solvers.reference import Reference
 
 __all__ = ["NormalEquations", "normal_equations_pay"]

@@ -126,7 +126,11 @@ def _first_run(problem: Problem, tol: float, n_strengths: int) -> ProxNewton | N
 
 
 def _screen(problem: Problem, n_strengths: int) -> Screen | None:
-    """Return a screen for the gradients where it pays: it costs a pass over X, and saves about half of each."""
+    """Return a screen for the gradients where it pays: it costs a pass over X, and saves about half of each.
+
+    Groups have none: with the largest singular value of each in place of lengths, 2,000 dense groups of 5 to 20 took
+    50 passes in 0.26 s, those values included, and without in 0.28.
+    """
     design = problem.design
     kinked = problem.coordinates.l1.any()
     if not kinked or n_strengths < _LONG or design.entries(design.shape[1]) < _LARGE:

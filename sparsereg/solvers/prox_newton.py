@@ -248,7 +248,7 @@ class ProxNewton:
             support = np.union1d(support, self.kinkless)
         support = penalty.whole(support)
         keep = support
-        if problem.loss.quadratic and len(self.keep) and use_gram(problem.design, len(self.keep), len(self.keep)):
+        if self.model.gram_grows(self.keep):
             outside = np.ones(m, dtype=bool)
             outside[self.keep] = False
             keep = np.concatenate([self.keep, support[outside[support]]])

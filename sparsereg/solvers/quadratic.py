@@ -20,9 +20,10 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from sparsereg.penalties import BentCoordinates, BlockPenalty, ConcavePenalty, Coordinates
 from sparsereg.solvers.block_descent import solve_gram_blocks
+from sparsereg.solvers.block_exact import Rotations, exact_pays, solve_exact_blocks
 from sparsereg.solvers.block_residual import solve_block_residual
 from sparsereg.solvers.concave_descent import descend_concave
-from sparsereg.solvers.design import Design
+from sparsereg.solvers.design import Design, flat_columns
 from sparsereg.solvers.gram_descent import solve_gram
 from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.outputs import OutputsDesign
@@ -80,6 +81,7 @@ class QuadraticModel:
         self.columns = np.empty(0, dtype=np.int64)
         self._gram = np.empty((0, 0))
         self._mean = np.empty(0)
+        self._rotations: Rotations | None = None
         self._max_epochs = _MAX_EPOCHS if problem.loss.quadratic else _MAX_EPOCHS_OF_MODEL
 
     @property
@@ -108,6 +110,9 @@ class QuadraticModel:
         if problem.penalty.smooth:
             d = newton_direction(problem, columns, h, z + l2 * w, l2, tol)
             new, epochs, mean = w + d, 1, design_mean(problem, columns, h, sum_h)
+        elif exact_pays(design, problem.penalty, columns):
+            new, shift, epochs = solve_exact_blocks(problem, self._rotated(h), columns, w, g, tol, self._max_epochs)
+            return self._step(columns, w, new, shift, epochs)
         elif use_gram(design, len(columns), self._known(columns), self._epochs):
             G, mean = self.grown_gram(columns, h, sum_h)
             new, epochs, there = w, 0, False
@@ -150,6 +155,21 @@ class QuadraticModel:
             new, more = minimise_gram(self.problem, columns, G, z + G @ (new - w), new, tol, self._max_epochs)
             epochs += more
         return new, epochs, mean
+
+    def _rotated(self, h: Array) -> Rotations:
+        """Return the eigenvectors of blocks; what is known already is kept if the curvature is constant."""
+        kept = self._rotations
+        penalty, quadratic = self.problem.penalty, self.problem.loss.quadratic
+        if kept is None or not quadratic or kept.block is not getattr(penalty, "block", None):
+            kept = self._rotations = Rotations(self.problem, h)
+        return kept
+
+    def gram_grows(self, columns: Array) -> bool:
+        """Whether sub-problems on these columns, and on more, are solved on a Gram matrix that is kept."""
+        problem, k = self.problem, len(columns)
+        if not k or not problem.loss.quadratic or exact_pays(problem.design, problem.penalty, columns):
+            return False
+        return use_gram(problem.design, k, k)
 
     def _known(self, columns: Array) -> int:
         """Return how many of the columns, from the first on, the kept Gram matrix covers."""
@@ -204,11 +224,6 @@ def design_mean(problem: Problem, columns: Array, h: Array, sum_h: float) -> Arr
     if not problem.fit_intercept:
         return np.zeros(len(columns))
     return problem.design.dot(columns, h) / sum_h
-
-
-def flat_columns(curvature: Array, mean: Array, sum_h: float) -> Array:
-    """Return the columns that are constant to rounding: their centred curvature is noise, to divide by it absurd."""
-    return np.flatnonzero(curvature <= 1e-14 * sum_h * mean * mean)
 
 
 def _silence(G: Array, columns: Array) -> None:

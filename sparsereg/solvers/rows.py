@@ -12,10 +12,11 @@ from scipy.linalg import cho_factor, cho_solve
 
 from sparsereg.penalties import BlockPenalty
 from sparsereg.solvers._kernels.blocks import gram_rows
+from sparsereg.solvers.design import flat_columns
 from sparsereg.solvers.gram_descent import MAX_SUPPORT, alternate
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem
-from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch, flat_columns
+from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch
 
 __all__ = ["RowsModel", "share_gram"]
 

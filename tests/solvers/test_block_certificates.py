@@ -1,6 +1,7 @@
 """The table of blocks through every way to a solution: each certificate recomputed by an oracle that shares no code.
 
-A Gram matrix, linear predictors ("residual"), and FISTA; float32 is judged as the float64 problem of the same numbers.
+A Gram matrix, linear predictors ("residual"; "exact" where blocks can be rotated), and FISTA; float32 is judged as the
+float64 problem of the same numbers.
 """
 
 from functools import cache
@@ -12,11 +13,11 @@ import numpy as np
 import pytest
 
 from sparsereg.penalties import Group, SparseGroup
-from sparsereg.solvers import fista, follow_path, quadratic, solve
+from sparsereg.solvers import block_exact, fista, follow_path, quadratic, solve
 from sparsereg.solvers.path import alpha_max
 
 FLOOR = 2e-12  # of scale: what the oracle's own bounds lose to rounding
-REGIMES = ("gram", "residual")
+REGIMES = ("gram", "residual", "exact")
 
 every_case = pytest.mark.parametrize("case", block_cases.CASES, ids=str)
 one_of_each_pair = pytest.mark.parametrize("case", block_cases.FIRST, ids=str)
@@ -28,8 +29,9 @@ def forced(monkeypatch):
     """Return `solve` in one regime, whatever the costs say."""
 
     def solver(regime):
+        monkeypatch.setattr(block_exact, "_WIDE", np.inf if regime == "exact" else 0.0)
         monkeypatch.setattr(quadratic, "use_gram", lambda *_: regime == "gram")
-        if regime == "residual":
+        if regime != "gram":
             monkeypatch.setattr(quadratic, "_MAX_GRAM", 0)
         return solve
 

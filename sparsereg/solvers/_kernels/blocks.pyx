@@ -34,6 +34,48 @@ cdef inline double secular(const double* u, const double* c, Py_ssize_t size, do
     return t
 
 
+cdef inline double rotated_step(
+    const double* w,
+    const double* slope,
+    const double* Q,
+    const double* spectrum,
+    int d,
+    double norm,
+    double* u,
+    double* here,
+    double* step,
+) noexcept nogil:
+    """Fill the `step` of a block to its minimiser, given its `slope` and its curvature ``Q diag(spectrum) Q'``.
+
+    Returns the square of the change of its gradient. ``u`` and ``here`` are room for ``d`` numbers each.
+    """
+    cdef:
+        int i, one = 1
+        double plus = 1.0, zero = 0.0, change = 0.0, t, new
+        char* transposed = b"T"
+        char* straight = b"N"
+    dgemv(transposed, &d, &d, &plus, <double*> Q, &d, <double*> w, &one, &zero, here, &one)
+    dgemv(transposed, &d, &d, &plus, <double*> Q, &d, <double*> slope, &one, &zero, u, &one)
+    for i in range(d):
+        u[i] = spectrum[i] * here[i] - u[i]
+    t = secular(u, spectrum, d, norm) if norm > 0.0 else 1.0
+    for i in range(d):
+        if t <= 0.0:
+            new = 0.0
+        elif spectrum[i] * t + norm > 0.0:
+            new = u[i] * t / (spectrum[i] * t + norm)
+        else:
+            new = here[i]
+        here[i] = new - here[i]
+        change += (spectrum[i] * here[i]) ** 2
+    if t <= 0.0:  # exactly zero, whatever rounding a rotation to and fro would leave
+        for i in range(d):
+            step[i] = -w[i]
+    else:
+        dgemv(straight, &d, &d, &plus, <double*> Q, &d, here, &one, &zero, step, &one)
+    return change
+
+
 def gram_blocks(
     const double[:, ::1] G,
     double[::1] gradient,
@@ -65,14 +107,11 @@ def gram_blocks(
         int k = w.shape[0], one = 1, epoch = 0, d, trial
         Py_ssize_t g, i, start, largest_block = 1
         bint rotated = basis.shape[0] > 0
-        double change, moved, largest = 0.0, plus = 1.0, zero = 0.0, t, L, size
+        double change, moved, largest = 0.0, t, L, size
         double* u = NULL
         double* here = NULL
         double* new = NULL
         double* slope = NULL
-        const double* Q = NULL
-        char* transposed = b"T"
-        char* straight = b"N"
     for g in range(norm.shape[0]):
         largest_block = max(largest_block, starts[g + 1] - starts[g])
     u = <double*> malloc(4 * largest_block * sizeof(double))
@@ -96,27 +135,9 @@ def gram_blocks(
                 if moved == 0.0 and size <= norm[g] * norm[g]:
                     continue
                 if rotated:
-                    Q = &basis[basis_starts[g]]
-                    dgemv(transposed, &d, &d, &plus, <double*> Q, &d, &w[start], &one, &zero, here, &one)
-                    dgemv(transposed, &d, &d, &plus, <double*> Q, &d, slope, &one, &zero, u, &one)
-                    for i in range(d):
-                        u[i] = spectrum[start + i] * here[i] - u[i]
-                    t = secular(u, &spectrum[start], d, norm[g]) if norm[g] > 0.0 else 1.0
-                    for i in range(d):
-                        if t <= 0.0:
-                            new[i] = 0.0
-                        elif spectrum[start + i] * t + norm[g] > 0.0:
-                            new[i] = u[i] * t / (spectrum[start + i] * t + norm[g])
-                        else:
-                            new[i] = here[i]
-                        here[i] = new[i] - here[i]
-                        moved = fabs(here[i])
-                        change += (spectrum[start + i] * moved) ** 2
-                    if t <= 0.0:  # exactly zero, whatever rounding a rotation to and fro would leave
-                        for i in range(d):
-                            new[i] = -w[start + i]
-                    else:
-                        dgemv(straight, &d, &d, &plus, <double*> Q, &d, here, &one, &zero, new, &one)
+                    change = rotated_step(
+                        &w[start], slope, &basis[basis_starts[g]], &spectrum[start], d, norm[g], u, here, new
+                    )
                 else:
                     L = spectrum[start]
                     for i in range(d):
@@ -154,6 +175,87 @@ def gram_blocks(
             if largest <= tol:
                 break
     free(u)
+    return epoch, largest
+
+
+def residual_blocks(
+    const double[::1, :] X,
+    const long long[::1] first,
+    const double[::1] mean,
+    const double[::1] unit,
+    const long long[::1] order,
+    double[::1] g,
+    const double[::1] h,
+    double[::1] w,
+    const long long[::1] starts,
+    const double[::1] norm,
+    const double[::1] l2,
+    const double[::1] basis,
+    const long long[::1] basis_starts,
+    const double[::1] spectrum,
+    int max_epochs,
+    double tol,
+):
+    """Minimise ``sum_i g_i V_i + h_i V_i^2 / 2 + sum_b omega_b(w_b)`` over blocks, in place; ``g`` grows by ``h V``.
+
+    ``V`` is what the change of ``w`` does to the linear predictors: its columns are those of X less their `mean`,
+    divided by their `unit`. Block ``b`` has the weights from ``starts[b]`` on, the columns of X from ``first[b]`` on;
+    its eigenvectors and eigenvalues are those of `gram_blocks`. A block that moves is read twice, one that stays once,
+    however many there are. Those of `order` are visited. Returns as `gram_blocks`.
+    """
+    cdef:
+        int n = X.shape[0], one = 1, epoch = 0, d, i
+        Py_ssize_t visit, b, start, row, largest_block = 1
+        double change, moved, shift, largest = 0.0, plus = 1.0, zero = 0.0
+        double* room
+        double* slope
+        double* step
+        double* V
+        double* block
+        char* transposed = b"T"
+        char* straight = b"N"
+    for b in range(norm.shape[0]):
+        largest_block = max(largest_block, starts[b + 1] - starts[b])
+    room = <double*> malloc((4 * largest_block + n) * sizeof(double))
+    if room == NULL:
+        raise MemoryError("not enough memory for a block")
+    slope, step, V = room + 2 * largest_block, room + 3 * largest_block, room + 4 * largest_block
+    with nogil:
+        while epoch < max_epochs:
+            epoch += 1
+            largest = 0.0
+            for visit in range(order.shape[0]):
+                b = order[visit]
+                start = starts[b]
+                d = starts[b + 1] - start
+                block = <double*> &X[0, first[b]]
+                dgemv(transposed, &n, &d, &plus, block, &n, &g[0], &one, &zero, slope, &one)
+                change = 0.0
+                moved = 0.0
+                for i in range(d):
+                    slope[i] = slope[i] / unit[start + i] + l2[start + i] * w[start + i]
+                    change += slope[i] * slope[i]
+                    moved += fabs(w[start + i])
+                if moved == 0.0 and change <= norm[b] * norm[b]:
+                    continue
+                change = rotated_step(
+                    &w[start], slope, &basis[basis_starts[b]], &spectrum[start], d, norm[b], room,
+                    room + largest_block, step,
+                )
+                if change == 0.0:
+                    continue
+                shift = 0.0
+                for i in range(d):
+                    w[start + i] += step[i]
+                    step[i] = step[i] / unit[start + i]
+                    shift += mean[start + i] * step[i]
+                dgemv(straight, &n, &d, &plus, block, &n, step, &one, &zero, V, &one)
+                for row in range(n):
+                    g[row] += h[row] * (V[row] - shift)
+                largest = max(largest, sqrt(change))
+            if largest <= tol:
+                break
+    free(room)
     return epoch, largest
 
 
