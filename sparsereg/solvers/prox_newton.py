@@ -81,6 +81,7 @@ class ProxNewton:
     stretch: Stretch | None
     screen: Screen | None = None
     limit: Array
+    cold: bool  # whether to begin at the null model: there the tangent, the lasso, shows the way to better minima
     refine: bool = False  # whether to take one more step, to full precision, after the tolerance is met
     before: tuple[Array, float] | None = None  # weights and intercept at the last strength but one, of a path
 
@@ -88,6 +89,7 @@ class ProxNewton:
         self.reference, self.tol = reference, tol
         self.model = RowsModel(problem) if share_gram(problem) else QuadraticModel(problem)
         self.keep = np.empty(0, dtype=np.int64)
+        self.cold = start is None
         self.rate = 0.0  # gap per violation, where the last strength was left
         blocks = problem.penalty.blocks == "groups" or problem.loss.curvature == "softmax"
         self.patient = blocks and not problem.loss.quadratic
@@ -107,6 +109,7 @@ class ProxNewton:
         path up to here is piecewise linear.
         """
         self._begin(problem)
+        self.cold = False
         self.ahead, self.finest, self.stretch = ahead, _FINEST_AHEAD, stretch
         if self.screen is not None:
             # Of the columns below, none will be wanted at the next strength, which is about as far ahead again.
@@ -161,7 +164,8 @@ class ProxNewton:
                 if journal.n_iter >= max_iter:
                     status = "max_iter"
                     break
-            self._majorise()
+            self._majorise(tangent=self.cold)
+            self.cold = False
             columns = self._working_set(cert, z)
             self._schedule(cert)
             self.distance = cert.violation / unit if unit > 0.0 else 1.0

@@ -241,3 +241,21 @@ def test_tall_data_are_read_once(name, gamma, monkeypatch):
         assert solution.status == "stationary"
         assert (reference.violation(reference.pack(solution.coef, solution.intercept)) <= 1.01e-8 * alphas[0]).all()
     assert made == [1]
+
+
+def test_a_cold_fit_goes_by_way_of_the_lasso(monkeypatch):
+    """From the null model the first step is that under the tangent: what it leads to is lower, summed over data."""
+    totals = []
+    for cold in (True, False):
+        if not cold:
+            original = ProxNewton._majorise
+            monkeypatch.setattr(ProxNewton, "_majorise", lambda self, tangent=False: original(self))  # noqa: B023
+        total = 0.0
+        for seed in range(6):
+            X, y = correlated(100, 200, seed)
+            problem = Problem.from_data(X, y, penalty=MCP(1.5))
+            solution = solve(problem.at(0.1 * alpha_max(problem)), tol=1e-8)
+            assert solution.status == "stationary"
+            total += solution.history[-1].objective
+        totals.append(total)
+    assert totals[0] < 0.99 * totals[1]
