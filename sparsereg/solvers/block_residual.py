@@ -15,26 +15,33 @@ from sparsereg.solvers.anderson import anderson_weights
 from sparsereg.solvers.design import Design, SparseDesign
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem
+from sparsereg.solvers.support_newton import Kept, newton_fits, newton_step
 
 __all__ = ["solve_block_residual"]
 
 Array = np.ndarray
 
 _ANDERSON = 5  # epochs over the blocks in use between two over all, whose iterates are extrapolated
+_FAILURES = 3  # rounds in a row that do not halve the change of an epoch, after which there are no Newton steps
 _EXACT = 512  # columns of a block whose largest curvature is computed, not bounded
 
 
 def solve_block_residual(
-    problem: Problem, columns: Array, w: Array, g: Array, h: Array, tol: float, max_epochs: int
+    problem: Problem, columns: Array, w: Array, g: Array, h: Array, tol: float, max_epochs: int, kept: Kept
 ) -> tuple[Array, float, int]:
     """Return the minimiser of the sub-problem over some whole blocks, the change of the intercept, and the epochs."""
-    model = _Residual(problem, columns, w, g, h)
-    epochs = 0
+    model = Residual(problem, columns, w, g, h, kept)
+    epochs, failures, last, newton = 0, 0, np.inf, newton_fits(problem, columns)
     while epochs < max_epochs:
         done, change = model.epoch(model.everything, tol)
         epochs += done
         if change <= tol:
             break
+        # At rounding, or where a Hessian is as good as singular, Newton steps may come to nothing for ever.
+        failures = failures + 1 if change > 0.5 * last else 0
+        last = change
+        if newton and failures < _FAILURES and newton_step(model):
+            continue
         used, trail = model.used(), [model.point()]
         for _ in range(_ANDERSON):
             done, change = model.epoch(used, 0.3 * tol)
@@ -47,7 +54,7 @@ def solve_block_residual(
     return *model.answer(), epochs
 
 
-class _Residual:
+class Residual:
     """The sub-problem ``g.V + V'H V / 2 + Omega(w)``, ``V = X (w - w_0)``, on coordinates in block order.
 
     Attributes
@@ -58,7 +65,8 @@ class _Residual:
         What they do to the linear predictors, and ``h . V / sum h`` of each sample where classes are coupled.
     """
 
-    def __init__(self, problem: Problem, columns: Array, w: Array, g: Array, h: Array):
+    def __init__(self, problem: Problem, columns: Array, w: Array, g: Array, h: Array, kept: Kept):
+        self.kept = kept
         self.problem, self.columns, self.start = problem, columns, w
         design = problem.design
         if isinstance(design, OutputsDesign):
@@ -79,6 +87,7 @@ class _Residual:
         self.H = h.reshape(n_outputs, -1)
         self.g = np.ascontiguousarray(g.reshape(self.H.shape))
         self.inverse = OutputsDesign.inverse_total(self.H) if coupled else np.empty(0)
+        self.coupled, self.base, self.output = coupled, base, output
         self.v = np.append(w, np.zeros(extra))[order] * self.unit
         self.V, self.M = np.zeros(self.H.shape), np.zeros(self.H.shape[1])
         self.starts = penalty.block.starts
@@ -90,12 +99,12 @@ class _Residual:
         bound = _bounds(base, self.feature, output, self.H, self.inverse, self.starts, self.unit)
         bound += np.maximum.reduceat(l2, self.starts[:-1])
         self._layout = (held.data, held.rows, held.starts, places, output, self.starts)
-        self._terms = (penalty.norm, l1, l2, penalty.lower[order], penalty.upper[order], bound, self.unit)
+        self.terms = (penalty.norm, l1, l2, penalty.lower[order], penalty.upper[order], bound, self.unit)
 
     def epoch(self, blocks: Array, tol: float) -> tuple[int, float]:
         """Visit some blocks; return 1 and the largest change of a gradient."""
         state = (self.v, self.V, self.M, self.g, self.H, self.inverse)
-        return cd_blocks(*self._layout, blocks, *state, *self._terms, 1, tol)
+        return cd_blocks(*self._layout, blocks, *state, *self.terms, 1, tol)
 
     def used(self) -> Array:
         """Return the blocks that are not zero, and the intercepts."""
@@ -117,6 +126,21 @@ class _Residual:
         coupling = ((hV.sum(axis=0)) ** 2 @ self.inverse) if len(self.inverse) else 0.0
         return float(np.sum((self.g + 0.5 * hV) * V) - 0.5 * coupling + self.penalty.value(self.weights(v)))
 
+    def gradient(self) -> Array:
+        """Return the derivative of the loss part by predictors."""
+        return self.g + self.curved(self.V)
+
+    def curved(self, V: Array) -> Array:
+        """Return ``H V``."""
+        hV = self.H * V
+        return hV - self.H * (hV.sum(axis=0) * self.inverse) if self.coupled else hV
+
+    def move(self, v: Array, V: Array) -> None:
+        """Go to a point."""
+        self.v, self.V = v, V
+        if self.coupled:
+            self.M = (self.H * V).sum(axis=0) * self.inverse
+
     def extrapolate(self, trail: list[tuple[Array, Array]]) -> None:
         """Go to Anderson's combination of the last points if its objective is lower."""
         c = anderson_weights([v for v, _ in trail])
@@ -125,9 +149,7 @@ class _Residual:
         v = c @ np.array([v for v, _ in trail[1:]])
         V = sum(share * V for share, (_, V) in zip(c, trail[1:], strict=True))
         if self.value(v, V) < self.value(*trail[-1]):
-            self.v, self.V = v, V
-            if len(self.inverse):
-                self.M = (self.H * V).sum(axis=0) * self.inverse
+            self.move(v, V)
 
     def answer(self) -> tuple[Array, float]:
         """Return the weights of the columns and the change of the intercept."""

@@ -29,6 +29,7 @@ from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem
 from sparsereg.solvers.residual_descent import Moments, solve_residual
+from sparsereg.solvers.support_newton import Kept, newton_fits
 
 __all__ = ["QuadraticModel", "Step", "newton_direction"]
 
@@ -37,7 +38,8 @@ Array = np.ndarray
 _MAX_GRAM = 6000  # columns: 288 MB
 _MAX_DIRECT = 1000  # columns: beyond, conjugate gradients beat the factorisation and its memory
 _PATIENCE = 300  # residual epochs before a Gram matrix is built after all: strongly correlated columns
-_EPOCHS, _EPOCHS_OF_BLOCKS = 50.0, 250.0
+_EPOCHS, _EPOCHS_OF_BLOCKS, _EPOCHS_OF_CLASSES = 50.0, 250.0, 10.0
+_FREE = 2e6  # multiplications that the Gram matrix of classes may take in any case
 _LONG = 1_000.0  # epochs that the residual regime is charged where it crawls
 _MAX_EPOCHS = 20_000
 _MAX_EPOCHS_OF_MODEL = 2_000  # where the model is not the problem: the next one is worth more than its last digits
@@ -82,6 +84,7 @@ class QuadraticModel:
         self._gram = np.empty((0, 0))
         self._mean = np.empty(0)
         self._rotations: Rotations | None = None
+        self._kept = Kept()
         self._max_epochs = _MAX_EPOCHS if problem.loss.quadratic else _MAX_EPOCHS_OF_MODEL
 
     @property
@@ -89,10 +92,16 @@ class QuadraticModel:
         """Whether the residual regime is that of blocks and several outputs."""
         return self.problem.penalty.blocks == "groups" or isinstance(self.problem.design, OutputsDesign)
 
-    @property
-    def _epochs(self) -> float:
-        """What the residual regime is charged."""
-        return _EPOCHS_OF_BLOCKS if self._blocks else _EPOCHS
+    def _gram_pays(self, columns: Array) -> bool:
+        """Whether these columns are better solved on a Gram matrix.
+
+        Newton steps by conjugate gradients end the epochs of classes soon: 10 of 5,000 images, 496 weights at the end
+        of a path of 50 strengths, 4.5 s where the residual regime is charged 10 epochs, 7.0 s with 250.
+        """
+        design, k = self.problem.design, len(columns)
+        if newton_fits(self.problem, columns):
+            return use_gram(design, k, 0, _EPOCHS_OF_CLASSES, _FREE)
+        return use_gram(design, k, self._known(columns), _EPOCHS_OF_BLOCKS if self._blocks else _EPOCHS)
 
     def minimise(
         self, w: Array, g: Array, h: Array, z: Array, columns: Array, tol: float, stretch: Stretch | None = None
@@ -113,7 +122,7 @@ class QuadraticModel:
         elif exact_pays(design, problem.penalty, columns):
             new, shift, epochs = solve_exact_blocks(problem, self._rotated(h), columns, w, g, tol, self._max_epochs)
             return self._step(columns, w, new, shift, epochs)
-        elif use_gram(design, len(columns), self._known(columns), self._epochs):
+        elif self._gram_pays(columns):
             G, mean = self.grown_gram(columns, h, sum_h)
             new, epochs, there = w, 0, False
             if stretch is not None:
@@ -122,7 +131,7 @@ class QuadraticModel:
                 new, more = minimise_gram(problem, columns, G, z, new, tol, self._max_epochs)
                 epochs += more
         elif self._blocks:
-            new, shift, epochs = solve_block_residual(problem, columns, w, g, h, tol, self._max_epochs)
+            new, shift, epochs = solve_block_residual(problem, columns, w, g, h, tol, self._max_epochs, self._kept)
             return self._step(columns, w, new, shift, epochs)
         else:
             new, epochs, mean = self._descend(columns, w, g, h, sum_h, z, tol)
@@ -206,17 +215,18 @@ def minimise_gram(
     return solve_gram(G, z, w, problem.coordinates.take(columns), tol, max_epochs)
 
 
-def use_gram(design: Design, k: int, known: int, epochs: float = _EPOCHS) -> bool:
+def use_gram(design: Design, k: int, known: int, epochs: float = _EPOCHS, free: float = 0.0) -> bool:
     """Whether a Gram matrix of `k` columns, the first `known` of them there already, pays, in multiplications.
 
-    Both regimes are charged some 50 `epochs`, blocks and classes 250 in the residual regime: their steps are bounded,
-    not exact, and an entry costs more (80 groups of 5 on 300 rows: 0.02 s by Gram matrix, 0.2 s without; 10 classes of
-    5,000 images, path of 8 strengths: 3 s and 14 s). A residual epoch reads and writes every entry; a Gram epoch moves
+    Up to the number `free` it does. Both regimes are charged some 50 `epochs`, blocks 250 in the residual regime: their
+    steps are bounded, not exact, and an entry costs more (80 groups of 5 on 300 rows: 0.02 s by Gram matrix, 0.2 s
+    without). A residual epoch reads and writes every entry; a Gram epoch moves
     a part of the coordinates, and Newton steps shorten it. Measured on the problems of ``benchmarks/``: dense working
     sets want the Gram matrix up to thousands of columns, sparse text does not from some hundreds on.
     """
     entries = design.entries(k)
-    return k <= _MAX_GRAM and design.gram_cost(k) - design.gram_cost(known) + 20.0 * k * k <= epochs * 2.0 * entries
+    cost = design.gram_cost(k) - design.gram_cost(known) + 20.0 * k * k
+    return k <= _MAX_GRAM and cost <= epochs * 2.0 * entries + free
 
 
 def design_mean(problem: Problem, columns: Array, h: Array, sum_h: float) -> Array:

@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from sparsereg.penalties import BlockPenalty
 from sparsereg.solvers._kernels.blocks import gram_rows
+from sparsereg.solvers.conjugate_gradients import conjugate_gradients
 from sparsereg.solvers.design import flat_columns
 from sparsereg.solvers.gram_descent import MAX_SUPPORT, alternate
 from sparsereg.solvers.outputs import OutputsDesign
@@ -124,7 +125,7 @@ class _Rows:
             along = pull * np.einsum("jk,jk->j", U, D)
             return G_A @ D + diagonal[:, None] * D - along[:, None] * U
 
-        D = -_conjugate_gradients(product, precondition, slope)
+        D = -conjugate_gradients(product, precondition, slope, 1e-6, _CONJUGATE_STEPS)[0]
 
         def value(V: Array, G_move: Array) -> float:
             move = V - old
@@ -139,25 +140,3 @@ class _Rows:
                 gradient += self.G[:, A] @ (t * D)
                 return t == 1.0
         return False
-
-
-def _conjugate_gradients(product, precondition, b: Array) -> Array:
-    """Return ``x`` with ``product(x) = b`` to six digits of the residual, or as far as some steps go."""
-    x, r = np.zeros_like(b), b.copy()
-    y = precondition(r)
-    p, ry = y.copy(), float(np.sum(r * y))
-    stop = 1e-12 * float(np.sum(b * b))
-    for _ in range(_CONJUGATE_STEPS):
-        q = product(p)
-        curvature = float(np.sum(p * q))
-        if not curvature > 0.0:
-            break
-        step = ry / curvature
-        x += step * p
-        r -= step * q
-        if float(np.sum(r * r)) <= stop:
-            break
-        y = precondition(r)
-        ry, last = float(np.sum(r * y)), ry
-        p = y + (ry / last) * p
-    return x
