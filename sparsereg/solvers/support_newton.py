@@ -48,8 +48,8 @@ def newton_fits(problem: Problem, columns: Array) -> bool:
     costs = problem.coordinates
     if not (np.isinf(costs.lower[columns]).all() and np.isinf(costs.upper[columns]).all()):
         return False
-    n_samples, n_features = design.base.shape
-    return min(len(columns), n_features) * n_samples <= _ENTRIES
+    features = np.unique(design.features_and_outputs(columns)[0])
+    return len(features) * design.base.shape[0] <= _ENTRIES
 
 
 def newton_step(model: Residual) -> bool:
