@@ -248,8 +248,8 @@ def test_a_cold_fit_goes_by_way_of_the_lasso(monkeypatch):
     totals = []
     for cold in (True, False):
         if not cold:
-            original = ProxNewton._majorise
-            monkeypatch.setattr(ProxNewton, "_majorise", lambda self, tangent=False: original(self))  # noqa: B023
+            original = ProxNewton.majorise
+            monkeypatch.setattr(ProxNewton, "majorise", lambda self, tangent=False: original(self))  # noqa: B023
         total = 0.0
         for seed in range(6):
             X, y = correlated(100, 200, seed)
