@@ -309,16 +309,16 @@ class OutputsDesign(Design):
     def report(self, w: Array, b: Any) -> tuple[Array, Array, Array]:
         """Return the weights as users know them: those of output ``k`` from number ``k n_features`` on; intercepts."""
         K, m = self.n_outputs, self.base.shape[1]
-        W = w[: K * m].reshape(K, m)
-        output, feature = np.nonzero(W)
-        ids = output.astype(np.int64) * self.base.n_features + self.base.feature_ids(feature)
-        intercept = self.origin - W @ self.centre
+        used = np.flatnonzero(w[: K * m])
+        output, feature = np.divmod(used, max(m, 1))
+        ids = output * self.base.n_features + self.base.feature_ids(feature)
+        intercept = self.origin - np.bincount(output, w[used] * self.centre[feature], K)
         if len(self.constants):
             intercept = intercept + w[K * m :]
         if self.coupled:
             # Softmax does not see a shift of all classes: their mean is zero, as in glmnet.
             intercept = intercept - intercept.mean()
-        return ids, W[output, feature], intercept
+        return ids, w[used], intercept
 
     def point(self, W: Array, intercept: Array) -> Array:
         """Return the vector of weights (n_outputs, m) and intercepts: what `report` undoes."""

@@ -25,9 +25,10 @@ _VANISHED = 1e-6  # of a derivative at most 1 in size: a sample that is as good 
 
 def separates(problem: Problem, w: Array, b: float) -> bool:
     """Whether the point itself, as a direction, recedes: complete separation by unpenalised weights."""
-    if problem.loss.quadratic:
-        return False
-    free = _free(problem, w)
+    return not problem.loss.quadratic and _recedes(problem, w, b, _free(problem, w))
+
+
+def _recedes(problem: Problem, w: Array, b: float, free: Array) -> bool:
     if not 0 < np.count_nonzero(w) == np.count_nonzero(w[free]):
         return False
     v = problem.design.matvec(w) + (b if problem.fit_intercept else 0.0)
@@ -42,9 +43,9 @@ def has_no_minimum(problem: Problem, w: Array, b: float) -> bool:
     """
     if problem.loss.quadratic:  # it falls for ever in no direction
         return False
-    if separates(problem, w, b):
-        return True
     free = _free(problem, w)
+    if _recedes(problem, w, b, free):
+        return True
     bounds = problem.loss.recession(problem.y) if len(free) else None
     if bounds is None:
         return False

@@ -48,8 +48,8 @@ def newton_fits(problem: Problem, columns: Array) -> bool:
     costs = problem.coordinates
     if not (np.isinf(costs.lower[columns]).all() and np.isinf(costs.upper[columns]).all()):
         return False
-    features = np.unique(design.features_and_outputs(columns)[0])
-    return len(features) * design.base.shape[0] <= _ENTRIES
+    most = _ENTRIES // max(design.base.shape[0], 1)
+    return len(columns) <= most or len(np.unique(design.features_and_outputs(columns)[0])) <= most
 
 
 def newton_step(model: Residual) -> bool:
