@@ -169,6 +169,10 @@ class BlockPenalty(BoundPenalty):
         ratio = self.dual_ratio(u)
         return None if np.isinf(ratio).any() or not self.kinked else float(ratio.max(initial=0.0))
 
+    def sizes(self, u: Array) -> Array:
+        """Return per block the dual norm ``|D^-1 u_g|``."""
+        return np.sqrt(self.block.sums((u / self._unit) ** 2))
+
     def take(self, columns: Array) -> BlockPenalty:
         """Return the penalty of some of the columns: whole blocks, in any order."""
         labels = self.block.of[columns]

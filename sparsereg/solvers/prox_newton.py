@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sparsereg.penalties import BoundPenalty
+from sparsereg.penalties import BlockPenalty, BoundPenalty
 from sparsereg.solvers.certificate import Certificate, certificate
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.newton_steps import FEW, ROUNDING, Local, NewtonSteps
@@ -71,7 +71,7 @@ class ProxNewton(NewtonSteps):
         self.rate = 0.0  # gap per violation, where the last strength was left
         self._divide(problem)
         self._begin(problem)
-        self.limit = 0.9 * problem.coordinates.l1
+        self.limit = 0.9 * _thresholds(problem, problem.penalty)
         null = reference.null
         self.known = (null.g, null.h, reference.gradient) if start is None else None
 
@@ -88,7 +88,7 @@ class ProxNewton(NewtonSteps):
         self.ahead, self.finest, self.stretch = ahead, _FINEST_AHEAD, stretch
         if self.screen is not None:
             # Of the columns below, none will be wanted at the next strength, which is about as far ahead again.
-            here, further = problem.coordinates.l1, problem.under(ahead).coordinates.l1
+            here, further = _thresholds(problem, problem.penalty), _thresholds(problem, ahead)
             self.limit = np.minimum(2.0 * further - here, 0.9 * here)
 
     def arrive(self, problem: Problem, w: Array, point: Point, z: Array) -> None:
@@ -253,6 +253,11 @@ class ProxNewton(NewtonSteps):
             max(0.1 * self.strictness, 1e-8) if left > 0.5 * self.last else min(1.0, 10.0 * self.strictness)
         )
         self.inner *= self.strictness
+
+
+def _thresholds(problem: Problem, penalty: BoundPenalty) -> Array:
+    """Return how large gradients of weights at zero may be, per column or, of a norm, per group."""
+    return penalty.norm if isinstance(penalty, BlockPenalty) else problem.under(penalty).coordinates.l1
 
 
 def _at_once(problem: Problem, m: int) -> bool:

@@ -5,6 +5,8 @@ import oracles
 import pytest
 from scipy import sparse
 
+from sparsereg.penalties import L1, BlockPenalty, Group
+from sparsereg.penalties.blocks import Blocks
 from sparsereg.solvers import Problem, as_design, follow_path
 from sparsereg.solvers import path as path_module
 from sparsereg.solvers.design import DenseDesign, SparseDesign
@@ -32,7 +34,7 @@ def test_what_is_left_out_is_below_the_limit(form, dtype, centre, seed):
     X = matrix(rng).astype(dtype)
     design = as_design(FORMS[form](X))
     X = X.astype(float) if design.columns is None else X[:, design.columns].astype(float)
-    screen = Screen(design, design.norms(centre))
+    screen = Screen(design, design.norms(centre), L1().bind(1.0, X.shape[1]))
     g, left_out = rng.standard_normal(len(X)), 0
     for step in range(30):
         g = 0.97 * g + 0.02 * rng.standard_normal(len(X))
@@ -51,7 +53,67 @@ def test_what_is_left_out_is_below_the_limit(form, dtype, centre, seed):
         assert (np.abs(z) <= limit)[~near].all()
         assert near[w != 0.0].all()
         left_out += (~near).sum()
-    assert left_out > 0.2 * 30 * X.shape[1]
+    assert left_out > 0.15 * 30 * X.shape[1]
+
+
+@every_form
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_left_out_of_groups_is_below_the_limit(form, seed):
+    rng = np.random.default_rng(seed)
+    X = matrix(rng)
+    design = as_design(FORMS[form](X))
+    X = X if design.columns is None else X[:, design.columns]
+    of = rng.integers(0, 60, X.shape[1])
+    of[:60] = np.arange(60)
+    scale, zero, wide = rng.lognormal(size=X.shape[1]), np.zeros(X.shape[1]), np.full(X.shape[1], np.inf)
+    penalty = BlockPenalty(Blocks.of_labels(of), np.ones(60), scale, zero, zero, -wide, wide)
+
+    def norms(z):
+        return np.sqrt(np.bincount(of, (z / scale) ** 2))
+
+    screen, left_out = Screen(design, design.norms(False), penalty), 0
+    g = rng.standard_normal(len(X))
+    for _ in range(30):
+        g = 0.99 * g + 0.005 * rng.standard_normal(len(X))
+        limit = np.quantile(norms(X.T @ g), rng.uniform(0.7, 1.0, 60))
+        w = np.where(rng.random(X.shape[1]) < 0.005, 1.0, 0.0)
+        z, exact = screen.gradient(g, limit, w), X.T @ g
+        rounding = 1e-12 * (np.abs(X).T @ np.abs(g))
+        near = np.arange(X.shape[1]) if screen.near is None else screen.near
+        far = np.setdiff1d(of, of[near])
+        assert set(of[near]).isdisjoint(set(np.delete(of, near)))  # whole groups
+        assert (np.abs(z - exact) <= rounding)[near].all()
+        assert (norms(exact) <= limit + norms(rounding))[far].all()
+        assert (norms(z) <= limit)[far].all()
+        assert not w[np.isin(of, far)].any()
+        left_out += len(far)
+    assert left_out > 0.2 * 30 * 60
+
+
+@every_form
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_paths_of_groups_with_and_without_are_the_same(form, loss, monkeypatch):
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((200, 1000)) * (rng.random((200, 1000)) < 0.5)
+    y = X[:, 8:16] @ rng.standard_normal(8) + 0.1 * rng.standard_normal(len(X))
+    y = y if loss == "squared_error" else (y > np.median(y)) * 1.0
+    labels = np.arange(X.shape[1]) // 4
+    factor = np.ones(X.shape[1])
+    factor[:4], factor[4:8], factor[8:12] = 0.0, np.inf, 2.0
+    problem = Problem.from_data(FORMS[form](X), y, loss, Group(labels), penalty_factor=factor)
+    alphas = np.geomspace(1.0, 0.05, 20) * alpha_max(problem)
+    parts = []
+    monkeypatch.setattr(
+        Screen, "gradient", lambda self, *a, f=Screen.gradient: [f(self, *a), parts.append(self.near)][0]
+    )
+    monkeypatch.setattr(path_module, "_LARGE", 0.0)
+    screened = list(follow_path(problem, alphas, tol=1e-8))
+    assert sum(near is not None for near in parts) >= 3
+    monkeypatch.setattr(path_module, "_LARGE", np.inf)
+    for one, other in zip(screened, follow_path(problem, alphas, tol=1e-8), strict=True):
+        assert one.converged
+        np.testing.assert_allclose(one.gap, other.gap, atol=1e-8 * one.scale)
+        np.testing.assert_allclose(one.coef, other.coef, atol=1e-3 * np.abs(other.coef).max())
 
 
 @every_form
