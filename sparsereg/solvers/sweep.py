@@ -24,9 +24,8 @@ Array = np.ndarray
 _LEAST, _MOST = 2, 16  # strengths at once
 _ROUNDING = 1e-12
 _MARGIN = 0.3  # of the way from strength to strength, that a gradient may be off the straight line
-_EPOCHS = (
-    200.0  # of the residual regime per strength, that a Gram matrix may cost here: with it a strength needs no pass
-)
+# Epochs of the residual regime per strength, that a Gram matrix may cost here: with it a strength needs no pass.
+_EPOCHS = 200.0
 _CROWD, _FEW = 1.25, 32  # times the candidates of before, and more: what is dear is to carry columns that never enter
 
 
