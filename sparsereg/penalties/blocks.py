@@ -116,7 +116,7 @@ class BlockPenalty(BoundPenalty):
         pull = np.divide(self.norm, norms, out=np.zeros_like(norms), where=norms > 0.0)[self.block.of]
         slope = z + (self.l2 + pull * self.scale**2) * w
         rest = slope if self.plain else np.where(w == 0.0, self._left(-slope), slope + np.sign(w) * self.l1)
-        distance = np.sqrt(self.block.sums((rest / self._unit) ** 2))
+        distance = self.dual_norms(rest)
         distance = np.where(norms > 0.0, distance, np.maximum(distance - self.norm, 0.0))
         return (distance * self._largest_unit)[self.block.of]
 
@@ -124,7 +124,7 @@ class BlockPenalty(BoundPenalty):
         """Return ``sup_w u.w - omega_g(w)`` per block, inf where it is not finite."""
         s = self._left(u)
         if self.homogeneous:
-            outside = np.sqrt(self.block.sums((s / self._unit) ** 2)) > self.norm
+            outside = self.dual_norms(s) > self.norm
             return np.where(outside, np.inf, 0.0)
         w = self._minimiser(s, self.l2)
         with np.errstate(invalid="ignore"):
@@ -169,7 +169,7 @@ class BlockPenalty(BoundPenalty):
         ratio = self.dual_ratio(u)
         return None if np.isinf(ratio).any() or not self.kinked else float(ratio.max(initial=0.0))
 
-    def sizes(self, u: Array) -> Array:
+    def dual_norms(self, u: Array) -> Array:
         """Return per block the dual norm ``|D^-1 u_g|``."""
         return np.sqrt(self.block.sums((u / self._unit) ** 2))
 

@@ -15,7 +15,7 @@ from sparsereg.solvers.certificate import certificate as certificate
 from sparsereg.solvers.design import Design as Design
 from sparsereg.solvers.design import as_design as as_design
 from sparsereg.solvers.fista import fista as fista
-from sparsereg.solvers.outputs import joint_problem as joint_problem
+from sparsereg.solvers.joint_problem import joint_problem as joint_problem
 from sparsereg.solvers.path import follow_path as follow_path
 from sparsereg.solvers.problem import Problem as Problem
 from sparsereg.solvers.problem import Progress as Progress

@@ -14,7 +14,7 @@ import numpy as np
 from sparsereg.penalties import ConcavePenalty
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.line_search import line_search
-from sparsereg.solvers.null_model import floored, polish, unpenalised_columns
+from sparsereg.solvers.null_model import SWIFT, floored, polish, unpenalised_columns
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem
 from sparsereg.solvers.quadratic import QuadraticModel, Step, Stretch
@@ -31,7 +31,6 @@ ROUNDING = 1e-15  # of the null gradient: violations as small mean nothing
 _STEPS = 4  # on one working set, before all columns are looked at again
 _MAJORIZERS = 20  # of a concave penalty, on one working set
 _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good as linear
-_SWIFT = 0.3  # of the violation, that a whole step leaves at most where it needs no line search
 _LOOSE = 0.03  # part of the violation that a step on blocks or classes leaves, whose sub-problems are dear
 _BELOW = 0.3  # of the violation asked for, that a sub-problem leaves: a step that just misses it costs another
 
@@ -123,7 +122,7 @@ class NewtonSteps:
             w, b, eta = self.w[step.columns], self.b, self.eta
             self._move(step, 1.0)
             there = self._look(step.columns, here.z)
-            if there.violation <= _SWIFT * here.violation:
+            if there.violation <= SWIFT * here.violation:
                 return there
             self.w[step.columns], self.b, self.eta, self.swift = w, b, eta, False
         t = 1.0 if self.problem.loss.quadratic else self._search(step, here.g)

@@ -14,12 +14,12 @@ from sparsereg.solvers.line_search import line_search
 from sparsereg.solvers.problem import Problem
 from sparsereg.solvers.quadratic import newton_direction
 
-__all__ = ["Point", "balanced", "floored", "null_model", "polish", "polish_intercept", "unpenalised_columns"]
+__all__ = ["SWIFT", "Point", "balanced", "floored", "null_model", "polish", "polish_intercept", "unpenalised_columns"]
 
 Array = np.ndarray
 
 _EPS = np.finfo(np.float64).eps
-_SWIFT = 0.3  # of a gradient, that a whole step leaves at most where it needs no line search
+SWIFT = 0.3  # of a gradient or violation, that a whole step leaves at most where it needs no line search
 
 
 class Point(NamedTuple):
@@ -88,7 +88,7 @@ def _newton_step(
     t, (there, h_there) = 1.0, problem.gradient_hessian(eta + delta_eta)
     left = problem.design.dot(columns, there) + l2 * (old + d)
     # A whole step that brings the gradient well down needs no line search, which evaluates the loss twice.
-    if not np.abs(left).max() <= _SWIFT * np.abs(z).max():
+    if not np.abs(left).max() <= SWIFT * np.abs(z).max():
         t = line_search(problem, eta, g, delta_eta, lambda t: penalty.value(old + t * d))
     if t == 0.0 or np.abs(delta_eta).max() <= 1e-15 * (1.0 + np.abs(eta).max()):
         return None

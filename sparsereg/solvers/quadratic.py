@@ -220,9 +220,9 @@ def use_gram(design: Design, k: int, known: int, epochs: float = _EPOCHS, free: 
 
     Up to the number `free` it does. Both regimes are charged some 50 `epochs`, blocks 250 in the residual regime: their
     steps are bounded, not exact, and an entry costs more (80 groups of 5 on 300 rows: 0.02 s by Gram matrix, 0.2 s
-    without). A residual epoch reads and writes every entry; a Gram epoch moves
-    a part of the coordinates, and Newton steps shorten it. Measured on the problems of ``benchmarks/``: dense working
-    sets want the Gram matrix up to thousands of columns, sparse text does not from some hundreds on.
+    without). A residual epoch reads and writes every entry; a Gram epoch moves a part of the coordinates, and Newton
+    steps shorten it. Measured on the problems of ``benchmarks/``: dense working sets want the Gram matrix up to
+    thousands of columns, sparse text does not from some hundreds on.
     """
     entries = design.entries(k)
     cost = design.gram_cost(k) - design.gram_cost(known) + 20.0 * k * k

@@ -75,7 +75,7 @@ class Screen:
         if self._groups is None:
             return np.flatnonzero((may >= limit) | (w != 0.0))
         block = self._groups.block
-        crossed = self._groups.sizes(may) >= limit
+        crossed = self._groups.dual_norms(may) >= limit
         crossed[block.of[w != 0.0]] = True
         return np.flatnonzero(crossed[block.of])
 

@@ -21,7 +21,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from sparsereg.solvers.conjugate_gradients import conjugate_gradients
 from sparsereg.solvers.design import Design, SparseDesign
-from sparsereg.solvers.outputs import OutputsDesign
+from sparsereg.solvers.outputs import OutputsDesign, spread_pays
 from sparsereg.solvers.problem import Problem
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ __all__ = ["Kept", "newton_fits", "newton_step"]
 
 Array = np.ndarray
 
-_DENSE = 0.05  # share of entries from which sparse columns are spread out for BLAS-3
 _STEPS, _STALE_STEPS = 50, 16  # of conjugate gradients; with a Hessian from before
 _MAX_FACTOR = 6000  # weights: 144 MB
 _SHIFT = 1e-5  # of the diagonal: keeps a Hessian in single precision positive
@@ -280,7 +279,7 @@ class Spread:
         ones = len(columns) > 0 and columns[0] < 0
         used = columns[1:] if ones else columns
         n, k = base.shape[0], len(used)
-        if isinstance(base, SparseDesign) and base.entries(k) <= _DENSE * n * k:
+        if isinstance(base, SparseDesign) and not spread_pays(base, k):
             part = base.take_columns(used)
             X = sp.csc_array((part.data, part.rows, part.starts), shape=(n, k))
             self.X = sp.hstack([np.ones((n, 1)), X], format="csc") if ones else X
