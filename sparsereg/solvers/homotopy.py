@@ -14,7 +14,6 @@ rounding. What cannot be followed is said, with a point that is still optimal; c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +32,7 @@ from sparsereg.solvers._kernels.homotopy import (
     TIE,
     EventLoop,
 )
+from sparsereg.solvers.unit_columns import UnitColumns
 
 __all__ = ["Breakpoint", "Descent", "Homotopy"]
 
@@ -73,40 +73,6 @@ class Descent(NamedTuple):
     status: str
 
 
-@dataclass
-class _Columns:
-    """The working set as the event loop sees it, in units in which ``G + diag(l2)`` has a unit diagonal."""
-
-    G: Array
-    unit: Array  # of original weights; zero for a column without curvature, which does not move
-    scale: Array  # 1 / unit
-    f: Array
-    l2: Array
-    lower: Array
-    upper: Array
-    w: Array
-    q: Array  # gradient, ridge included
-    c: Array
-    state: Array
-    kink: Array  # f times the sign, of free columns
-
-    def violation(self, alpha: float) -> Array:
-        """Return per column how far it is from optimal; for a column at rest, how much it wants to move."""
-        kink = np.where(self.state == FREE, -alpha * self.kink, 0.0)
-        return np.where(self.state == FREE, np.abs(self.q - kink), np.maximum(*self.wishes(alpha)))
-
-    def wishes(self, alpha: float) -> tuple[Array, Array]:
-        """Return per column what it gains by a step up and by one down, zero at the bounds."""
-        cost = alpha * self.f
-        up = np.where(self.w < self.upper, -self.q - np.where(self.w < 0.0, -cost, cost), 0.0)
-        down = np.where(self.w > self.lower, self.q - np.where(self.w > 0.0, -cost, cost), 0.0)
-        return np.maximum(up, 0.0), np.maximum(down, 0.0)
-
-    def room(self) -> tuple[Array, Array]:
-        """Return the bounds of every free weight while its sign holds."""
-        return np.where(self.kink > 0.0, 0.0, self.lower), np.where(self.kink < 0.0, 0.0, self.upper)
-
-
 class Homotopy:
     """The path of one problem on working sets that may grow: state is kept between calls of `descend`.
 
@@ -130,7 +96,7 @@ class Homotopy:
         self._bounded = bool(np.isfinite(self._lower).any() or np.isfinite(self._upper).any())
         self._numbers = np.empty(0, dtype=np.int64)
         self._end: tuple[float, Array] | None = None  # alpha and weights as they were handed out
-        self._set: _Columns
+        self._set: UnitColumns
         self._loop = EventLoop()
         self._grow_support(64)
 
@@ -246,7 +212,9 @@ class Homotopy:
         if goes_on:
             known = len(self._set.w)
             state[:known], kink[:known] = self._set.state, self._set.kink
-        self._set = here = _Columns(G, unit, scale, f, l2, lower, upper, w * unit, z * scale, np.zeros(k), state, kink)
+        self._set = here = UnitColumns(
+            G, unit, scale, f, l2, lower, upper, w * unit, z * scale, np.zeros(k), state, kink
+        )
         self._loop.set_columns(here, np.zeros((2, k)))
         here.c = self._image() - here.q
         here.q += l2 * here.w
