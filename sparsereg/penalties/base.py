@@ -57,6 +57,10 @@ class BoundPenalty:
         """
         return np.abs(w - self.prox(w - z, 1.0))
 
+    def in_units(self, z: Array) -> Array:
+        """Return gradients as `violation` measures them, where that is not per unit of ``w_j`` itself."""
+        return z
+
     def conjugate(self, u: Array) -> Array | None:
         """Return ``omega*(u)`` per block, or None where no closed form is known."""
         return None

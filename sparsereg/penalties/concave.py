@@ -42,7 +42,7 @@ class BentCoordinates(NamedTuple):
     """A concave penalty as coordinate descent sees it: ``l1 width p(|w| / width) + l2 w^2 / 2`` within bounds.
 
     Like `Coordinates`, whose ``l1 |w|`` it is near zero; a weight without width costs nothing but its ridge. `pieces`
-    has a row (start, constant, slope, curvature) for each piece of ``p``.
+    has a row (start, constant, slope, curvature) for each piece of ``p``; a gradient counts per `unit` of its weight.
     """
 
     l1: Array
@@ -50,12 +50,13 @@ class BentCoordinates(NamedTuple):
     lower: Array
     upper: Array
     width: Array
+    unit: Array
     pieces: Array
 
     def take(self, columns: Array) -> BentCoordinates:
         """Return the costs of some weights."""
-        l1, l2, lower, upper, width = (cost[columns] for cost in self[:-1])
-        return BentCoordinates(l1, l2, lower, upper, width, self.pieces)
+        l1, l2, lower, upper, width, unit = (cost[columns] for cost in self[:-1])
+        return BentCoordinates(l1, l2, lower, upper, width, unit, self.pieces)
 
     def value(self, w: Array) -> float:
         """Return what weights within the bounds cost."""
@@ -133,8 +134,15 @@ class ConcavePenalty(BoundPenalty):
         return SeparablePenalty(self.slope(w), self.l2, self.lower, self.upper, self.unpenalised)
 
     def violation(self, w: Array, z: Array) -> Array:
-        """Return the distance of ``-z`` to the subdifferential, which is that of the tangent."""
-        return self.majorizer(w).violation(w, z)
+        """Return the distance of ``-z`` to the subdifferential, which is that of the tangent, in units of the weights.
+
+        No duality gap tells what a distance is worth; in these units ``standardize`` is the same as scaled columns.
+        """
+        return self.in_units(self.majorizer(w).violation(w, z))
+
+    def in_units(self, z: Array) -> Array:
+        """Return gradients with respect to ``d_j w_j``."""
+        return np.divide(z, self.unit, out=np.zeros_like(z), where=self.unit > 0.0)
 
     def null_alpha(self, z0: Array) -> float | None:
         """Return the factor on ``alpha`` from which ``w = 0`` is stationary."""
@@ -167,7 +175,7 @@ class ConcavePenalty(BoundPenalty):
     def bent(self) -> BentCoordinates:
         """The same per weight, for coordinate descent."""
         width = np.divide(self.threshold, self.unit, out=np.zeros_like(self.unit), where=self.unit > 0.0)
-        return BentCoordinates(self._kink, self.l2, self.lower, self.upper, width, np.array(self.pieces))
+        return BentCoordinates(self._kink, self.l2, self.lower, self.upper, width, self.unit, np.array(self.pieces))
 
     @property
     def kinkless(self) -> Array:

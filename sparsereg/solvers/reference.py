@@ -65,7 +65,7 @@ class Reference:
             null=null,
             gradient=gradient,
             scale=max(problem.objective(null.w, null.eta) - problem.infimum, 0.0),
-            unit=float(np.abs(gradient).max(initial=0.0)),
+            unit=float(np.abs(problem.penalty.in_units(gradient)).max(initial=0.0)),
             polished=polished_gradients(problem, null.g, null.h, blur),
             rounding=0.5 * float(null.h.sum()) * blur * blur,
         )

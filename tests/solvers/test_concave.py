@@ -120,6 +120,28 @@ def test_orthonormal_designs_have_a_closed_form(name, excess, standardize):
 
 
 @every_spec
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+@pytest.mark.parametrize("layout", ["F", "csc"])
+@pytest.mark.parametrize("rows", [60, 10])
+def test_standardize_is_scaling_whatever_the_units(name, gamma, loss, layout, rows):
+    """Columns in units from 1e-4 to 1e4: a violation counts as much in each; ten sparse rows need no Gram matrix."""
+    X, y = correlated()
+    X, y = X[:rows], y[:rows]
+    units = 10 ** np.random.default_rng(7).uniform(-4, 4, X.shape[1])
+    alpha = 0.5 * oracles.null_alpha(oracles.reference(X, y, loss, "l1", 1.0, standardize=True), 1.0)
+    wide = with_layout(X * units, layout)
+    solution = solve(Problem.from_data(wide, y, loss, spec_of(name, gamma), alpha=alpha, standardize=True), tol=TOL)
+    written = oracles.reference(X * units, y, loss, "l1", alpha, standardize=True)
+    reference = oracles.concave_reference(written, name, gamma)
+    v = reference.pack(solution.coef, solution.intercept)
+    unit = np.abs(reference.gradient(oracles.null_point(written))).max()
+    assert solution.status == "stationary"
+    assert len(solution.coef_index) > 0
+    assert (reference.violation(v) <= 1.01 * TOL * unit).all()
+    assert solution.violation <= TOL * unit
+
+
+@every_spec
 def test_layouts_agree(name, gamma):
     """Where the objective is convex on what is selected; elsewhere other roundings may end elsewhere."""
     X, y = correlated(n=200)

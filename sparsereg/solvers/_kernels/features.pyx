@@ -28,6 +28,7 @@ def cd_features(
     const double[::1] lower,
     const double[::1] upper,
     const double[::1] width=None,
+    const double[::1] unit=None,
     const double[:, ::1] pieces=None,
 ):
     """Minimise ``1/2 sum_i h_i (target_i - b - x_i . w)^2 + sum_j omega_j(w_j)`` over ``w`` and ``b``, in place.
@@ -41,7 +42,8 @@ def cd_features(
     ``columns[k]`` is the column of X at position ``k`` of the working set and ``order`` the positions to visit; the
     arrays from ``w`` on are by position. ``rows`` is empty for a dense design in Fortran order. ``h`` is empty where
     every entry is ``h_uniform``. Stops when the largest change of a gradient over an epoch is <= ``tol``. With `pieces`
-    the costs are concave, as in `bent_step`; then the objective falls, to where it is stationary.
+    the costs are concave, as in `bent_step`, and changes count per `unit`; then the objective falls, to where it is
+    stationary.
 
     Returns (epochs, largest change of the last epoch, s).
     """
@@ -87,7 +89,7 @@ def cd_features(
                 else:
                     column_axpy(-d, &data[start], column_rows, size, dense, weights, &q[0])
                 s -= d * mean[k] * sum_h
-                change = fabs(d) * a
+                change = fabs(d) * a / unit[k] if bent else fabs(d) * a
                 if change > largest:
                     largest = change
             if largest <= tol:
