@@ -49,6 +49,10 @@ class SeparablePenalty(BoundPenalty):
         cost = float(np.abs(w) @ self.l1)
         return cost + 0.5 * float((w * w) @ self.l2) if self.ridged else cost
 
+    def costs(self, w: Array) -> Array:
+        """Return what each weight costs, the bounds aside."""
+        return self.l1 * np.abs(w) + 0.5 * self.l2 * (w * w) if self.ridged else self.l1 * np.abs(w)
+
     def prox(self, v: Array, step: float | Array) -> Array:
         """Return ``clip(soft(v, step l1) / (1 + step l2), lower, upper)``."""
         soft = np.sign(v) * np.maximum(np.abs(v) - step * self.l1, 0.0)
@@ -139,6 +143,12 @@ class SeparablePenalty(BoundPenalty):
         for name in ("bounded", "excluded", "ridged", "homogeneous", "costless", "smooth"):
             other.__dict__[name] = getattr(self, name)
         return other
+
+    @classmethod
+    def along(cls, costs: Coordinates, alphas: Array) -> SeparablePenalty:
+        """Return the penalty of copies of the columns, one for each strength, where only ``l1`` moves with it."""
+        l2, lower, upper = (np.tile(cost, len(alphas)) for cost in costs[1:])
+        return cls(np.outer(alphas, costs.l1).ravel(), l2, lower, upper)
 
     def across(self, n_outputs: int, n_free: int = 0) -> BoundPenalty:
         """Return the penalty of `n_outputs` copies of the columns and of `n_free` more weights that cost nothing."""

@@ -17,22 +17,31 @@ certificates*, ICML 2016, for the bounded form; the others are Fenchel-Rockafell
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.penalties import BoundPenalty
+from sparsereg.penalties import BoundPenalty, SeparablePenalty
 from sparsereg.solvers.problem import Problem
 
-__all__ = ["Certificate", "certificate", "certificate_of_parts", "polished_gradients"]
+__all__ = [
+    "Certificate",
+    "certificate",
+    "certificate_of_parts",
+    "certificates_of_rows",
+    "fenchel_young",
+    "polished_gradients",
+]
 
 Array = np.ndarray
 
 
 class Certificate(NamedTuple):
-    """Objective, duality gap (nan: none exists, inf: not yet finite) and violation of the optimality conditions."""
+    """Objective and its loss part, duality gap (nan: none exists, inf: not yet finite), violation of the conditions."""
 
     objective: float
+    loss: float
     gap: float
     violation: float
     violations: Array
@@ -61,7 +70,7 @@ def certificate(
     Certificate
     """
     value = problem.loss_value(eta)
-    cert = certificate_of_parts(problem, w, z, value, lambda c: _fenchel_young(problem, eta, g, c), polished)
+    cert = certificate_of_parts(problem, w, z, value, lambda c: fenchel_young(problem, eta, g, c), polished)
     if problem.fit_intercept:
         cert = cert._replace(violation=max(cert.violation, abs(float(g.sum()))))
     return cert
@@ -84,15 +93,72 @@ def certificate_of_parts(
     worst = float(violations.max(initial=0.0))
     cost = penalty.value(w)
     objective = loss_value + cost
-    u = -z
     gap = np.nan
+    if penalty.convex:
+        u = _dual_point(penalty, z, polished)
+        gap = _gap(penalty, loss_part, u, cost, float(u @ w), objective - problem.infimum)
+    return Certificate(objective, loss_value, max(gap, 0.0), worst, violations)
+
+
+def certificates_of_rows(
+    penalty: SeparablePenalty,
+    W: Array,
+    Z: Array,
+    loss_values: Array,
+    loss_part: Callable[[int, float], float | None],
+    infimum: float,
+    polished: Array | None = None,
+) -> list[Certificate]:
+    """Return what `certificate_of_parts` says of several points, the rows of `W` with gradients `Z`.
+
+    `penalty` is that of all weights, row after row. A few sums over all of them take the place of some twenty calls of
+    NumPy for each point. ``loss_part(k, c)`` is that of point ``k``.
+    """
+
+    def per_point(values: Array) -> Array:
+        return values.reshape(W.shape)
+
+    w, z = W.ravel(), Z.ravel()
+    violations = per_point(penalty.violation(w, z))
+    u = _dual_point(penalty, z, None if polished is None else np.tile(polished, len(W)))
+    ratio, conjugate = per_point(penalty.dual_ratio(u)), per_point(penalty.conjugate(u))
+    infinite = np.isinf(conjugate)
+    ratios = ratio.max(axis=1, initial=0.0)
+    edges = per_point(_on_edge(penalty, u, np.repeat(ratios, W.shape[1]))).sum(axis=1).tolist()
+    worst, largest = violations.max(axis=1, initial=0.0).tolist(), ratios.tolist()
+    losses, costs = loss_values.tolist(), per_point(penalty.costs(w)).sum(axis=1).tolist()
+    uw, finite = per_point(u * w).sum(axis=1).tolist(), conjugate.sum(axis=1, where=~infinite).tolist()
+    excess = (ratio.max(axis=1, initial=1.0, where=infinite) - 1.0).tolist()
+    certs = []
+    for k, (loss_value, cost) in enumerate(zip(losses, costs, strict=True)):
+        dual = _Dual(uw[k], largest[k], finite[k], excess[k], edges[k])
+        gap = _smallest(dual, partial(loss_part, k), cost, loss_value + cost - infimum)
+        certs.append(Certificate(loss_value + cost, loss_value, max(gap, 0.0), worst[k], violations[k]))
+    return certs
+
+
+class _Dual(NamedTuple):
+    """What the bounds need of a dual point ``u``, summed over its weights.
+
+    ``u.w``; the largest `dual_ratio`; the sum of the conjugates that are finite; by how much the largest ratio of the
+    others exceeds one; and the sum of the conjugates once the largest ratio is scaled to one.
+    """
+
+    uw: float
+    largest: float
+    finite: float
+    excess: float
+    edge: float
+
+
+def _dual_point(penalty: BoundPenalty, z: Array, polished: Array | None) -> Array:
+    """Return ``-z``, without the gradients of costless weights that count as zero."""
+    u = -z
     if penalty.costless is not None and polished is not None:
         low, high = penalty.box
         endless = np.isinf(np.where(u > 0.0, high, low))  # a bound makes the conjugate finite, and small
         u[penalty.costless & endless & (np.abs(z) <= polished)] = 0.0
-    if penalty.convex:
-        gap = _gap(problem, loss_part, u, cost, float(u @ w), objective - problem.infimum)
-    return Certificate(objective, max(gap, 0.0), worst, violations)
+    return u
 
 
 def polished_gradients(problem: Problem, g: Array, h: Array, blur: float) -> Array | None:
@@ -118,42 +184,45 @@ def polished_gradients(problem: Problem, g: Array, h: Array, blur: float) -> Arr
 
 
 def _gap(
-    problem: Problem, loss_part: Callable[[float], float | None], u: Array, cost: float, uw: float, radius: float
+    penalty: BoundPenalty, loss_part: Callable[[float], float | None], u: Array, cost: float, uw: float, radius: float
 ) -> float:
-    """Return the smallest bound that applies: at ``c = 1``, or at the largest ``c`` whose dual point is feasible."""
-    penalty = problem.penalty
+    """Return the smallest bound that applies to a point, nan without a conjugate."""
     if penalty.homogeneous:
         largest = float(penalty.dual_ratio(u).max(initial=0.0))
-        finite, excess = 0.0, max(largest - 1.0, 0.0)
-    else:
-        conjugate = penalty.conjugate(u)
-        if conjugate is None:
-            return np.nan
-        ratio, infinite = penalty.dual_ratio(u), np.isinf(conjugate)
-        largest = float(ratio.max(initial=0.0))
-        finite = float(conjugate[~infinite].sum())
-        excess = float(ratio[infinite].max()) - 1.0 if infinite.any() else 0.0
-    if not np.isfinite(excess):
+        return _smallest(_Dual(uw, largest, 0.0, max(largest - 1.0, 0.0), 0.0), loss_part, cost, radius)
+    conjugate = penalty.conjugate(u)
+    if conjugate is None:
+        return np.nan
+    ratio, infinite = penalty.dual_ratio(u), np.isinf(conjugate)
+    largest = float(ratio.max(initial=0.0))
+    finite = float(conjugate[~infinite].sum())
+    excess = float(ratio[infinite].max()) - 1.0 if infinite.any() else 0.0
+    edge = float(_on_edge(penalty, u, largest).sum()) if 1.0 < largest < np.inf else 0.0
+    return _smallest(_Dual(uw, largest, finite, excess, edge), loss_part, cost, radius)
+
+
+def _smallest(dual: _Dual, loss_part: Callable[[float], float | None], cost: float, radius: float) -> float:
+    """Return the smallest bound that applies: at ``c = 1``, or at the largest ``c`` whose dual point is feasible."""
+    uw, largest, finite, excess, edge = dual
+    if not excess < np.inf:
         return np.inf
     # The first form, or, where a conjugate is infinite, the third.
     gap = cost - uw + finite + (radius * excess if excess > 0.0 else 0.0)
     loss_gap = loss_part(1.0 / largest) if 1.0 < largest < np.inf else None
-    if loss_gap is None:
-        return gap
-    return min(gap, loss_gap + cost + _conjugate(penalty, u / largest) - uw / largest)
+    return gap if loss_gap is None else min(gap, loss_gap + cost + edge - uw / largest)
 
 
-def _conjugate(penalty: BoundPenalty, u: Array) -> float:
-    """Return the conjugate at a point on the edge of its domain."""
+def _on_edge(penalty: BoundPenalty, u: Array, largest: Array | float) -> Array:
+    """Return the conjugates of ``u / largest``, which is on the edge of their domain."""
     if penalty.homogeneous:
-        return 0.0
+        return np.zeros_like(u)
     # Just inside: rounding must not push it out again.
-    conjugate = penalty.conjugate((1.0 - 1e-15) * u)
+    conjugate = penalty.conjugate((1.0 - 1e-15) / np.maximum(largest, 1.0) * u)
     assert conjugate is not None
-    return float(conjugate.sum())
+    return conjugate
 
 
-def _fenchel_young(problem: Problem, eta: Array, g: Array, c: float) -> float | None:
+def fenchel_young(problem: Problem, eta: Array, g: Array, c: float) -> float | None:
     """Return ``sum_i s_i [f(eta) + f*(v) - v eta]`` at ``v = c g / s``, None without a conjugate."""
     loss, s, y = problem.loss, problem.weights, problem.y
     used = s > 0.0

@@ -121,7 +121,7 @@ class Journal:
         else:
             used = np.flatnonzero(w != 0.0)
             ids, values, intercept = design.feature_ids(columns[used]), w[used], float(b)
-        missing = cert.objective - self.problem.penalty.value(w) - self.problem.infimum
+        missing = cert.loss - self.problem.infimum
         return Solution(
             coef_index=ids,
             coef_value=values,

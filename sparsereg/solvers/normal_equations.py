@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sparsereg.penalties import BoundPenalty, ConcavePenalty
-from sparsereg.solvers.certificate import Certificate, certificate_of_parts
+from sparsereg.penalties import BoundPenalty, ConcavePenalty, SeparablePenalty
+from sparsereg.solvers.certificate import Certificate, certificate_of_parts, certificates_of_rows
 from sparsereg.solvers.design import flat_columns
 from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.journal import Journal
@@ -99,18 +99,23 @@ class NormalEquations:
         found: list[Solution] = []
         stops = alphas[alphas > 0.0][:_AT_ONCE]
         W, events = homotopy.visit(self.G, np.arange(len(self.w)), self.w, self.z, last, stops)
-        for alpha, w, n_events in zip(stops, W, events, strict=False):
-            came = self.problem, self.w
-            self.problem, self.w = self.problem.at(float(alpha)), w
-            self._evaluate()
-            journal, cert = Journal(self.problem, self.reference, self.tol), self._certificate()
+        GW = W @ self.G
+        F = np.maximum(self.F0 + np.einsum("kj,kj->k", self.z0 + 0.5 * GW, W), 0.0)
+        penalty = SeparablePenalty.along(self.problem.at(1.0).coordinates, stops[: len(W)])
+        infimum, polished = self.problem.infimum, self.reference.polished
+        certs = certificates_of_rows(
+            penalty, W, self.z0 + GW, F, lambda k, c: (1.0 - c) ** 2 * float(F[k]), infimum, polished
+        )
+        for w, b, n_events, cert in zip(W, self.b0 - W @ self.mean, events, certs, strict=True):
+            journal = Journal(self.problem, self.reference, self.tol)
             journal.working(len(w), int(n_events), 1.0)
-            status = journal.note(cert, w, self.b)
+            status = journal.note(cert, w, b)
             if status != "converged":
-                self.problem, self.w = came
-                self._evaluate()
                 break
-            found.append(journal.solution(w, self.b, cert, status))
+            found.append(journal.solution(w, b, cert, status))
+        if found:
+            self.problem, self.w = self.problem.at(float(stops[len(found) - 1])), W[len(found) - 1]
+            self._evaluate()
         return found
 
     def until(self, max_iter: int, callback: Callable[[Progress], None] | None = None) -> Solution:

@@ -173,7 +173,7 @@ class ProxNewton(NewtonSteps):
         if worst == 0.0:
             return None
         self.ahead = None
-        return Certificate(np.nan, self.rate * worst, worst, scores)
+        return Certificate(np.nan, np.nan, self.rate * worst, worst, scores)
 
     def _gradient(self) -> tuple[Array, Array, Array]:
         """Polish what is not penalised and return ``g, h, z``, as long as the point stays where it is at no cost."""

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparsereg.solvers.certificate import certificate
+from sparsereg.penalties import SeparablePenalty
+from sparsereg.solvers.certificate import Certificate, certificates_of_rows, fenchel_young
 from sparsereg.solvers.journal import Journal
 from sparsereg.solvers.null_model import Point, balanced, polish, unpenalised_columns
 from sparsereg.solvers.problem import Problem, Solution
@@ -63,7 +64,8 @@ class Verifier:
         unit = problem.at(1.0)
         self.problem, self.reference, self.tol = problem, reference, tol
         self.free = unpenalised_columns(unit)
-        l1, _, lower, upper = unit.coordinates
+        self._costs = unit.coordinates
+        l1, _, lower, upper = self._costs
         self._up, self._down = np.where(upper > 0.0, l1, np.inf), np.where(lower < 0.0, l1, np.inf)
         self._symmetric = np.array_equal(self._up, self._down)
 
@@ -91,15 +93,50 @@ class Verifier:
             What the solver did for each, for the journal; one each by default.
         """
         events = np.ones(len(alphas), dtype=np.int64) if events is None else events
-        order = np.argsort(columns)
-        outside = np.ones(self.problem.design.shape[1], dtype=bool)
-        outside[columns] = False
         for first in range(0, len(alphas), self.rows):
             part = slice(first, first + self.rows)
-            points = self._polished(columns, alphas[part], W[part])
-            Z = self.problem.design.dot_many(None, np.array([point.g for point in points]))
-            for alpha, point, z, n_events in zip(alphas[part], points, Z, events[part], strict=True):
-                yield self._verified(float(alpha), columns, order, point, z, outside, int(n_events))
+            yield from self._verified(columns, alphas[part], W[part], events[part])
+
+    def _verified(self, columns: Array, alphas: Array, W: Array, events: Array) -> Iterator[Verified]:
+        """Yield what `verify` does, by one product with ``X'``."""
+        points = self._polished(columns, alphas, W)
+        eta, g = (np.array([getattr(point, name) for point in points]) for name in ("eta", "g"))
+        Z = self.problem.design.dot_many(None, g)
+        # A column at zero whose gradient stays below its ``l1_j`` violates nothing and adds nothing to a gap.
+        beyond = np.zeros(Z.shape[1], dtype=bool)
+        for alpha, z in zip(alphas, Z, strict=True):
+            beyond[self.beyond(z, alpha)] = True
+        beyond[columns] = False
+        late = np.flatnonzero(beyond)
+        near = np.concatenate([columns, late])
+        order = np.argsort(near)
+        near = near[order]
+        W = np.concatenate([[point.w for point in points], np.zeros((len(points), len(late)))], axis=1)[:, order]
+        certs = self._certificates(near, alphas, W, Z[:, near], eta, g)
+        for point, w, z, cert, n_events in zip(points, W, Z, certs, events, strict=True):
+            missing = near[(cert.violations > _MISSED * self.reference.unit) & beyond[near]]
+            journal = Journal(self.problem, self.reference, self.tol)
+            journal.working(len(columns), int(n_events), 1.0)
+            status = journal.note(cert, w, point.b) or "stalled"
+            yield Verified(journal.solution(w, point.b, cert, status, near), point, z, missing)
+
+    def _certificates(
+        self, columns: Array, alphas: Array, W: Array, Z: Array, eta: Array, g: Array
+    ) -> Iterator[Certificate]:
+        """Yield the certificate of each point, by the columns that matter."""
+        problem, polished = self.problem, self.reference.polished
+        certs = certificates_of_rows(
+            SeparablePenalty.along(self._costs.take(columns), alphas),
+            W,
+            Z,
+            problem.loss.value(problem.y, eta) @ problem.weights,
+            lambda k, c: fenchel_young(problem, eta[k], g[k], c),
+            problem.infimum,
+            None if polished is None else polished[columns],
+        )
+        tilts = np.abs(g.sum(axis=1)).tolist() if problem.fit_intercept else [0.0] * len(certs)
+        for cert, tilt in zip(certs, tilts, strict=True):
+            yield cert._replace(violation=max(cert.violation, tilt))
 
     def _polished(self, columns: Array, alphas: Array, W: Array) -> list[Point]:
         """Return the points with their best intercepts, and unpenalised weights rid of the last rounding."""
@@ -122,23 +159,3 @@ class Verifier:
         everywhere[columns] = w
         point = polish(self.problem.at(alpha), everywhere, 0.0, eta, self.free)
         return point._replace(w=everywhere[columns])
-
-    def _verified(
-        self, alpha: float, columns: Array, order: Array, point: Point, z: Array, outside: Array, events: int
-    ) -> Verified:
-        beyond = self.beyond(z, alpha)
-        beyond = beyond[outside[beyond]]
-        w, n_candidates = point.w, len(columns)
-        if len(beyond):
-            columns, w = np.concatenate([columns, beyond]), np.concatenate([w, np.zeros(len(beyond))])
-            order = np.argsort(columns)
-        columns, w, reference = columns[order], w[order], self.reference
-        assert self.problem.penalty_at is not None
-        here = self.problem.under(self.problem.penalty_at(alpha).take(columns))
-        polished = None if reference.polished is None else reference.polished[columns]
-        cert = certificate(here, w, point.eta, point.g, z[columns], polished)
-        late = (order >= n_candidates) & (cert.violations > _MISSED * reference.unit)
-        journal = Journal(here, reference, self.tol)
-        journal.working(n_candidates, events, 1.0)
-        status = journal.note(cert, w, point.b)
-        return Verified(journal.solution(w, point.b, cert, status or "stalled", columns), point, z, columns[late])

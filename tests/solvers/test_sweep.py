@@ -9,6 +9,7 @@ from sparsereg import Lasso, regularization_path
 from sparsereg.solvers import Problem, as_design, follow_path
 from sparsereg.solvers import path as path_module
 from sparsereg.solvers import verification as verification_module
+from sparsereg.solvers.certificate import certificate
 from sparsereg.solvers.design import DenseDesign, SparseDesign
 from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.normal_equations import NormalEquations
@@ -30,6 +31,7 @@ OPTIONS = {
     "excluded": {"penalty_factor": np.where(np.arange(P) % 3 == 0, np.inf, 1.0)},
     "standardize": {"standardize": True},
     "dropout": {"dropout": 0.1},
+    "ridge alone": {"dropout": 0.1, "penalty_factor": np.where(np.arange(P) < 2, 0.0, 1.0)},
 }
 FORMS = {
     "F": np.asfortranarray,
@@ -144,6 +146,32 @@ def test_a_column_that_was_not_forecast_is_found(monkeypatch, swept, form):
     assert any(taken > 0 and missing > 0 for taken, missing in swept)
     assert all(s.converged for s in solutions)
     np.testing.assert_allclose([s.history[-1].objective for s in solutions], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["F", "csc"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_certificates_of_rows_are_those_of_single_points(form, options):
+    """Far from optimal, nearly so, and at zero: every bound has its turn."""
+    X, y = data()
+    problem = Problem.from_data(FORMS[form](X), y, **options)
+    alphas = grid(problem, 6, 0.2)
+    W = np.array([solution.coef for solution in follow_path(problem, alphas, tol=1e-3)])
+    W = np.vstack([W, 0.9 * W[-1], 0.0 * W[0], W[-1]])
+    alphas = np.concatenate([alphas, [alphas[3], alphas[4], alphas[2]]])
+    assert problem.design.columns is None or len(problem.design.columns) == P - 1  # one holds no data
+    W = W if problem.design.columns is None else W[:, problem.design.columns]
+    verifier = Verifier(problem, Reference.of(problem), 1e-9)
+    finite = 0
+    for alpha, found in zip(alphas, verifier.verify(np.arange(W.shape[1]), alphas, W), strict=True):
+        point, here = found.point, problem.at(alpha)
+        one = certificate(here, point.w, point.eta, point.g, found.z, verifier.reference.polished)
+        ours, scale = found.solution, verifier.reference.scale
+        assert ours.gap == pytest.approx(one.gap, rel=1e-9, abs=1e-14 * scale)
+        assert ours.violation == pytest.approx(one.violation, rel=1e-9, abs=1e-15)
+        assert ours.history[-1].objective == pytest.approx(one.objective, rel=1e-14)
+        assert here.loss_value(point.eta) == pytest.approx(one.loss, rel=1e-14)
+        finite += 0.0 < ours.gap < np.inf
+    assert finite >= 4
 
 
 def test_the_verifier_names_the_columns_that_are_missing():
