@@ -11,6 +11,16 @@ METRICS = {
     "prediction": "prediction error",
 }
 DRAWN = ("f1", "false", "prediction")
+STYLES = {  # a peer's version of one of ours has its colour
+    "lasso": ("#8a8a8a", "solid"),
+    "relaxed lasso": ("#56B4E9", "solid"),
+    "adaptive lasso": ("#0072B2", "solid"),
+    "MCP": ("#D55E00", "solid"),
+    "SCAD": ("#E69F00", "solid"),
+    "skglm MCP": ("#D55E00", "dotted"),
+    "abess": ("#009E73", "dashed"),
+    "sklearn LassoCV": ("#8a8a8a", "dotted"),
+}
 
 
 def report(rows, picture=None, rule="cv"):
@@ -27,7 +37,12 @@ def report(rows, picture=None, rule="cv"):
 
 
 def complete(rows):
-    """Return the rows of the repeats that all cells and methods have, and how many these are."""
+    """Return the rows of the repeats that all cells and methods have, in the order of the styles, and the repeats.
+
+    What was begun by a run that was cut off is there twice.
+    """
+    rows = list({(*row["cell"], row["repeat"], row["method"], row["rule"]): row for row in rows}.values())
+    rows.sort(key=lambda row: list(STYLES).index(row["method"]))
     cells = {(tuple(row["cell"]), row["method"]) for row in rows}
     seen = defaultdict(set)
     for row in rows:
@@ -80,12 +95,11 @@ def draw(rows, rule, repeats, file):
     figure, axes = plt.subplots(
         len(DRAWN), len(columns), figsize=(2.3 * len(columns), 7.5), sharex=True, sharey="row", layout="constrained"
     )
-    colours = ("#8a8a8a", "#56B4E9", "#0072B2", "#D55E00", "#E69F00", "#D55E00", "#009E73", "#8a8a8a")
-    dashes = ("solid", "solid", "solid", "solid", "solid", "dotted", "dashed", "dotted")
     for line, metric in zip(axes, DRAWN, strict=True):
         found = means(rows, metric)
         for ax, column in zip(line, columns, strict=True):
-            for name, colour, dash in zip(methods, colours, dashes, strict=False):
+            for name in methods:
+                colour, dash = STYLES[name]
                 values = np.array([found[(*column, snr), name] for snr in signals])
                 ax.errorbar(signals, *values.T, label=name, color=colour, linestyle=dash, marker="o", markersize=3)
             ax.set(xscale="log", xticks=signals, xticklabels=[f"{snr:g}" for snr in signals])
