@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsereg.linear_model.kept import take_columns
-from sparsereg.solvers.design import check_sparse
+from sparsereg.solvers.layout import check_sparse
 
 __all__ = ["needed_columns"]
 

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsereg.linear_model.kept import largest_that_fit, stored_coefficients, take_columns
 from sparsereg.linear_model.validation import all_or_nothing, check_input_features, check_matrix, check_number
 from sparsereg.penalties.grouping import whole_groups
-from sparsereg.solvers.design import check_sparse
+from sparsereg.solvers.layout import check_sparse
 
 __all__ = ["SelectNonzero"]
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sparsereg.solvers.design import check_sparse
+from sparsereg.solvers.layout import check_sparse
 
 __all__ = [
     "all_or_nothing",

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from sparsereg.linear_model.kept import take_columns
 from sparsereg.preprocessing.buckets import is_missing
-from sparsereg.solvers.design import check_sparse
+from sparsereg.solvers.layout import check_sparse
 
 __all__ = ["Table"]
 

@@ -14,7 +14,8 @@ import numpy as np
 from sparsereg.penalties import BlockPenalty, BoundPenalty
 from sparsereg.solvers._kernels.blocks import residual_blocks
 from sparsereg.solvers.anderson import anderson_weights
-from sparsereg.solvers.design import DenseDesign, Design, flat_columns
+from sparsereg.solvers.dense_design import DenseDesign
+from sparsereg.solvers.design import Design, flat_columns
 from sparsereg.solvers.problem import Problem
 
 __all__ = ["Rotations", "exact_pays", "solve_exact_blocks"]

@@ -12,9 +12,10 @@ from sparsereg.penalties import BlockPenalty, BoundPenalty
 from sparsereg.penalties.blocks import Blocks
 from sparsereg.solvers._kernels.outputs import cd_blocks
 from sparsereg.solvers.anderson import anderson_weights
-from sparsereg.solvers.design import Design, SparseDesign
+from sparsereg.solvers.design import Design
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem
+from sparsereg.solvers.sparse_design import SparseDesign
 from sparsereg.solvers.support_newton import Kept, newton_fits, newton_step
 
 __all__ = ["solve_block_residual"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsereg.losses import Loss
 from sparsereg.penalties import BoundPenalty, Penalty
-from sparsereg.solvers.design import as_design
+from sparsereg.solvers.layout import as_design
 from sparsereg.solvers.outputs import OutputsDesign
 from sparsereg.solvers.problem import Problem, dropout_ridge, normalised_weights, of_strength, standard_deviations
 

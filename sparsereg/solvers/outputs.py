@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsereg.solvers._kernels.outputs import outputs_gram
-from sparsereg.solvers.design import DenseDesign, Design, SparseDesign
+from sparsereg.solvers.dense_design import DenseDesign
+from sparsereg.solvers.design import Design
+from sparsereg.solvers.sparse_design import SparseDesign
 
 __all__ = ["OutputsDesign", "spread_pays"]
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from sparsereg.losses import Loss, get_loss
 from sparsereg.penalties import BoundPenalty, Coordinates, Penalty, get_penalty
-from sparsereg.solvers.design import Design, as_design
+from sparsereg.solvers.design import Design
+from sparsereg.solvers.layout import as_design
 
 __all__ = [
     "Problem",

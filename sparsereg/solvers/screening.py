@@ -17,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from sparsereg.penalties import BlockPenalty, BoundPenalty
-from sparsereg.solvers.design import DenseDesign, Design
+from sparsereg.solvers.dense_design import DenseDesign
+from sparsereg.solvers.design import Design
 
 __all__ = ["Screen"]
 

@@ -20,9 +20,10 @@ import scipy.sparse as sp
 from scipy.linalg import cho_factor, cho_solve
 
 from sparsereg.solvers.conjugate_gradients import conjugate_gradients
-from sparsereg.solvers.design import Design, SparseDesign
+from sparsereg.solvers.design import Design
 from sparsereg.solvers.outputs import OutputsDesign, spread_pays
 from sparsereg.solvers.problem import Problem
+from sparsereg.solvers.sparse_design import SparseDesign
 
 if TYPE_CHECKING:
     from sparsereg.solvers.block_residual import Residual

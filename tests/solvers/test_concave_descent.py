@@ -12,7 +12,7 @@ from sparsereg.solvers._kernels.gram import gram_features
 from sparsereg.penalties import MCP, SCAD, get_penalty
 from sparsereg.solvers import Problem, follow_path, quadratic, residual_descent, solve
 from sparsereg.solvers.concave_descent import descend_concave
-from sparsereg.solvers.design import DenseDesign
+from sparsereg.solvers.dense_design import DenseDesign
 from sparsereg.solvers.normal_equations import NormalEquations
 from sparsereg.solvers.path import alpha_max
 from sparsereg.solvers.prox_newton import ProxNewton

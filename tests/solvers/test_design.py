@@ -9,7 +9,7 @@ from scipy import sparse
 
 from sparsereg import Lasso, SelectNonzero, SparseRegressor
 from sparsereg.solvers import as_design
-from sparsereg.solvers.design import DenseDesign
+from sparsereg.solvers.dense_design import DenseDesign
 
 N, P = 23, 9
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "dia", "bsr"]

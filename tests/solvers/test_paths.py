@@ -11,13 +11,14 @@ from sklearn.linear_model import lars_path
 from sparsereg import Lasso, SparseClassifier, SparseRegressor, regularization_path
 from sparsereg.solvers import Problem, as_design, follow_path, solve
 from sparsereg.solvers import exact_path as exact_module
-from sparsereg.solvers.design import DenseDesign, SparseDesign
+from sparsereg.solvers.dense_design import DenseDesign
 from sparsereg.solvers.exact_path import follow_exactly, piecewise_linear
 from sparsereg.solvers.homotopy import Descent, Homotopy
 from sparsereg.solvers.normal_equations import NormalEquations, normal_equations_pay
 from sparsereg.solvers.path import alpha_max
 from sparsereg.solvers.quadratic import QuadraticModel
 from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.sparse_design import SparseDesign
 
 
 def data(n=60, p=200, seed=0, dense=True):

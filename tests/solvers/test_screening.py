@@ -9,9 +9,10 @@ from sparsereg.penalties import L1, BlockPenalty, Group
 from sparsereg.penalties.blocks import Blocks
 from sparsereg.solvers import Problem, as_design, follow_path
 from sparsereg.solvers import path as path_module
-from sparsereg.solvers.design import DenseDesign, SparseDesign
+from sparsereg.solvers.dense_design import DenseDesign
 from sparsereg.solvers.path import alpha_max
 from sparsereg.solvers.screening import Screen
+from sparsereg.solvers.sparse_design import SparseDesign
 
 FORMS = {"dense": np.asfortranarray, "sparse": sparse.csc_array}
 every_form = pytest.mark.parametrize("form", FORMS)

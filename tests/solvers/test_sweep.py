@@ -10,11 +10,12 @@ from sparsereg.solvers import Problem, as_design, follow_path
 from sparsereg.solvers import path as path_module
 from sparsereg.solvers import verification as verification_module
 from sparsereg.solvers.certificate import certificate
-from sparsereg.solvers.design import DenseDesign, SparseDesign
+from sparsereg.solvers.dense_design import DenseDesign
 from sparsereg.solvers.homotopy import Homotopy
 from sparsereg.solvers.normal_equations import NormalEquations
 from sparsereg.solvers.path import alpha_max
 from sparsereg.solvers.reference import Reference
+from sparsereg.solvers.sparse_design import SparseDesign
 from sparsereg.solvers.sweep import Sweep
 from sparsereg.solvers.verification import Verifier
 
