@@ -61,10 +61,7 @@ def _positive_definite(problem: Problem, places: Array, penalty: ConcavePenalty,
         return False
     if k == 0:
         return True
-    _, h = problem.gradient_hessian(eta)
-    G = np.empty((k, k))
-    mean = problem.design.dot(places, h) / h.sum() if problem.fit_intercept else np.zeros(k)
-    problem.design.gram(places, h, mean, 0, G)
+    G = _curvature(problem, places, eta)
     diagonal = G.diagonal().copy()
     if not (diagonal > 0.0).all():
         return False
@@ -75,3 +72,16 @@ def _positive_definite(problem: Problem, places: Array, penalty: ConcavePenalty,
     except np.linalg.LinAlgError:
         return False
     return bool(np.diag(factor).min() ** 2 > _SINGULAR)
+
+
+def _curvature(problem: Problem, places: Array, eta: Array) -> Array:
+    """Return the curvature of the loss in some weights, the intercepts minimised out."""
+    _, h = problem.gradient_hessian(eta)
+    k, constants = len(places), problem.design.constants  # of several classes: intercepts that are columns of ones
+    columns = np.concatenate([places, constants])
+    mean = problem.design.dot(places, h) / h.sum() if problem.fit_intercept else np.zeros(len(columns))
+    G = np.empty((len(columns), len(columns)))
+    problem.design.gram(columns, h, mean, 0, G)
+    if len(constants):  # singular: softmax does not see a shift of all classes
+        G[:k, :k] -= G[:k, k:] @ np.linalg.pinv(G[k:, k:], hermitian=True) @ G[k:, :k]
+    return G[:k, :k]

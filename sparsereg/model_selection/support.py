@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sparsereg.solvers import Problem
@@ -13,16 +15,10 @@ Array = np.ndarray
 
 def occupied_places(problem: Problem, features: Array) -> Array | None:
     """Return where some features are among the occupied columns, None if one is not."""
-    columns = problem.design.columns
-    if columns is None:
-        return features
-    places = np.searchsorted(columns, features)
-    inside = places < len(columns)
-    found = inside.all() and np.array_equal(columns[places], features)
-    return places if found else None
+    return problem.design.places(features)
 
 
-def linear_predictor(problem: Problem, places: Array, values: Array, intercept: float) -> Array:
+def linear_predictor(problem: Problem, places: Array, values: Array, intercept: Any) -> Array:
     """Return ``o + b + X w`` of some weights, reading their columns only."""
-    eta = problem.design.times(places, values) + intercept
+    eta = problem.design.predictor(places, values, intercept)
     return eta if problem.offset is None else eta + problem.offset

@@ -32,6 +32,7 @@ __all__ = [
     "certificates_of_rows",
     "fenchel_young",
     "polished_gradients",
+    "with_intercept",
 ]
 
 Array = np.ndarray
@@ -71,9 +72,7 @@ def certificate(
     """
     value = problem.loss_value(eta)
     cert = certificate_of_parts(problem, w, z, value, lambda c: fenchel_young(problem, eta, g, c), polished)
-    if problem.fit_intercept:
-        cert = cert._replace(violation=max(cert.violation, abs(float(g.sum()))))
-    return cert
+    return with_intercept(problem, cert, g)
 
 
 def certificate_of_parts(
@@ -95,8 +94,8 @@ def certificate_of_parts(
     objective = loss_value + cost
     gap = np.nan
     if penalty.convex:
-        u = _dual_point(penalty, z, polished)
-        gap = _gap(penalty, loss_part, u, cost, float(u @ w), objective - problem.infimum)
+        dual = _dual(penalty, _dual_point(penalty, z, polished), w)
+        gap = np.nan if dual is None else _gap(dual, loss_part, cost, objective - problem.infimum)
     return Certificate(objective, loss_value, max(gap, 0.0), worst, violations)
 
 
@@ -114,41 +113,18 @@ def certificates_of_rows(
     `penalty` is that of all weights, row after row. A few sums over all of them take the place of some twenty calls of
     NumPy for each point. ``loss_part(k, c)`` is that of point ``k``.
     """
-
-    def per_point(values: Array) -> Array:
-        return values.reshape(W.shape)
-
     w, z = W.ravel(), Z.ravel()
-    violations = per_point(penalty.violation(w, z))
+    violations = penalty.violation(w, z).reshape(W.shape)
+    costs = penalty.costs(w).reshape(W.shape).sum(axis=1)
     u = _dual_point(penalty, z, None if polished is None else np.tile(polished, len(W)))
-    ratio, conjugate = per_point(penalty.dual_ratio(u)), per_point(penalty.conjugate(u))
-    infinite = np.isinf(conjugate)
-    ratios = ratio.max(axis=1, initial=0.0)
-    edges = per_point(_on_edge(penalty, u, np.repeat(ratios, W.shape[1]))).sum(axis=1).tolist()
-    worst, largest = violations.max(axis=1, initial=0.0).tolist(), ratios.tolist()
-    losses, costs = loss_values.tolist(), per_point(penalty.costs(w)).sum(axis=1).tolist()
-    uw, finite = per_point(u * w).sum(axis=1).tolist(), conjugate.sum(axis=1, where=~infinite).tolist()
-    excess = (ratio.max(axis=1, initial=1.0, where=infinite) - 1.0).tolist()
+    duals = _duals(penalty, u.reshape(W.shape), W)
+    points = zip(loss_values.tolist(), costs.tolist(), violations.max(axis=1, initial=0.0).tolist(), strict=True)
     certs = []
-    for k, (loss_value, cost) in enumerate(zip(losses, costs, strict=True)):
-        dual = _Dual(uw[k], largest[k], finite[k], excess[k], edges[k])
-        gap = _smallest(dual, partial(loss_part, k), cost, loss_value + cost - infimum)
-        certs.append(Certificate(loss_value + cost, loss_value, max(gap, 0.0), worst[k], violations[k]))
+    for k, (loss_value, cost, worst) in enumerate(points):
+        objective = loss_value + cost
+        gap = _gap(duals[k], partial(loss_part, k), cost, objective - infimum)
+        certs.append(Certificate(objective, loss_value, max(gap, 0.0), worst, violations[k]))
     return certs
-
-
-class _Dual(NamedTuple):
-    """What the bounds need of a dual point ``u``, summed over its weights.
-
-    ``u.w``; the largest `dual_ratio`; the sum of the conjugates that are finite; by how much the largest ratio of the
-    others exceeds one; and the sum of the conjugates once the largest ratio is scaled to one.
-    """
-
-    uw: float
-    largest: float
-    finite: float
-    excess: float
-    edge: float
 
 
 def _dual_point(penalty: BoundPenalty, z: Array, polished: Array | None) -> Array:
@@ -183,25 +159,52 @@ def polished_gradients(problem: Problem, g: Array, h: Array, blur: float) -> Arr
     return polished
 
 
-def _gap(
-    penalty: BoundPenalty, loss_part: Callable[[float], float | None], u: Array, cost: float, uw: float, radius: float
-) -> float:
-    """Return the smallest bound that applies to a point, nan without a conjugate."""
-    if penalty.homogeneous:
+class _Dual(NamedTuple):
+    """What the bounds need of a dual point ``u``, summed over its weights.
+
+    ``u.w``; the largest `dual_ratio`; the sum of the conjugates that are finite; by how much the largest ratio of the
+    others exceeds one; and the sum of the conjugates once the largest ratio is scaled to one.
+    """
+
+    uw: float
+    largest: float
+    finite: float
+    excess: float
+    edge: float
+
+
+def _dual(penalty: BoundPenalty, u: Array, w: Array) -> _Dual | None:
+    """Return the sums of one point, None without a conjugate."""
+    if penalty.homogeneous:  # as nearly always: all but two of the sums are zero or follow
         largest = float(penalty.dual_ratio(u).max(initial=0.0))
-        return _smallest(_Dual(uw, largest, 0.0, max(largest - 1.0, 0.0), 0.0), loss_part, cost, radius)
-    conjugate = penalty.conjugate(u)
-    if conjugate is None:
-        return np.nan
-    ratio, infinite = penalty.dual_ratio(u), np.isinf(conjugate)
-    largest = float(ratio.max(initial=0.0))
-    finite = float(conjugate[~infinite].sum())
-    excess = float(ratio[infinite].max()) - 1.0 if infinite.any() else 0.0
-    edge = float(_on_edge(penalty, u, largest).sum()) if 1.0 < largest < np.inf else 0.0
-    return _smallest(_Dual(uw, largest, finite, excess, edge), loss_part, cost, radius)
+        return _Dual(float(u @ w), largest, 0.0, max(largest - 1.0, 0.0), 0.0)
+    if penalty.conjugate(u) is None:
+        return None
+    return _duals(penalty, u[None], w[None])[0]
 
 
-def _smallest(dual: _Dual, loss_part: Callable[[float], float | None], cost: float, radius: float) -> float:
+def _duals(penalty: BoundPenalty, U: Array, W: Array) -> list[_Dual]:
+    """Return the sums of several points, rows of `U` and `W`, under the penalty of all weights, row after row."""
+
+    def sums(values: Array) -> Array:
+        return values.reshape(len(U), -1).sum(axis=1)
+
+    u = U.ravel()
+    ratio, conjugate = penalty.dual_ratio(u).reshape(len(U), -1), penalty.conjugate(u)
+    assert conjugate is not None
+    infinite = np.isinf(conjugate)
+    largest, edge = ratio.max(axis=1, initial=0.0), np.zeros(len(U))
+    if not penalty.homogeneous and (largest > 1.0).any():
+        # Just inside: rounding must not push it out again.
+        inside = penalty.conjugate(((1.0 - 1e-15) * U / np.maximum(largest, 1.0)[:, None]).ravel())
+        assert inside is not None
+        edge = sums(inside)
+    finite = sums(np.where(infinite, 0.0, conjugate))
+    excess = ratio.max(axis=1, initial=1.0, where=infinite.reshape(ratio.shape)) - 1.0
+    return [_Dual(*values) for values in np.column_stack([sums(U * W), largest, finite, excess, edge]).tolist()]
+
+
+def _gap(dual: _Dual, loss_part: Callable[[float], float | None], cost: float, radius: float) -> float:
     """Return the smallest bound that applies: at ``c = 1``, or at the largest ``c`` whose dual point is feasible."""
     uw, largest, finite, excess, edge = dual
     if not excess < np.inf:
@@ -212,14 +215,9 @@ def _smallest(dual: _Dual, loss_part: Callable[[float], float | None], cost: flo
     return gap if loss_gap is None else min(gap, loss_gap + cost + edge - uw / largest)
 
 
-def _on_edge(penalty: BoundPenalty, u: Array, largest: Array | float) -> Array:
-    """Return the conjugates of ``u / largest``, which is on the edge of their domain."""
-    if penalty.homogeneous:
-        return np.zeros_like(u)
-    # Just inside: rounding must not push it out again.
-    conjugate = penalty.conjugate((1.0 - 1e-15) / np.maximum(largest, 1.0) * u)
-    assert conjugate is not None
-    return conjugate
+def with_intercept(problem: Problem, cert: Certificate, g: Array) -> Certificate:
+    """Return a certificate whose violation is that of the intercept, too."""
+    return cert._replace(violation=max(cert.violation, abs(float(g.sum())))) if problem.fit_intercept else cert
 
 
 def fenchel_young(problem: Problem, eta: Array, g: Array, c: float) -> float | None:

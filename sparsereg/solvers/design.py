@@ -127,6 +127,18 @@ class Design:
         """Return the true numbers of some occupied columns."""
         return columns if self.columns is None else self.columns[columns]
 
+    def places(self, features: Array) -> Array | None:
+        """Return which occupied columns some features are, None if one of them is not; what `feature_ids` undoes."""
+        if self.columns is None:
+            return features
+        places = np.searchsorted(self.columns, features)
+        inside = places < len(self.columns)
+        return places if inside.all() and np.array_equal(self.columns[places], features) else None
+
+    def predictor(self, places: Array, values: Array, intercept: Any) -> Array:
+        """Return ``b + X w`` of a point that `report` has told, reading the columns of its support only."""
+        return self.times(places, values) + intercept
+
 
 def flat_columns(curvature: Array, mean: Array, sum_h: float) -> Array:
     """Return the columns that are constant to rounding: their centred curvature is noise, to divide by it absurd."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparsereg.penalties import SeparablePenalty
 from sparsereg.solvers.homotopy import Breakpoint, Homotopy
 from sparsereg.solvers.problem import Problem, Solution
 from sparsereg.solvers.prox_newton import ProxNewton
@@ -41,12 +42,13 @@ class ExactPoint(NamedTuple):
 
 
 def piecewise_linear(problem: Problem) -> bool:
-    """Whether the solution is piecewise linear in alpha: quadratic loss, and only the L1 part of the penalty moves."""
-    if not problem.loss.quadratic or problem.penalty.blocks != "features" or problem.penalty.kernel_arguments() is None:
+    """Whether the solution is piecewise linear in alpha: quadratic loss, and only the L1 part of the penalty moves.
+
+    Of a penalty of somebody's own, two strengths do not tell what it does at others.
+    """
+    if not problem.loss.quadratic or not isinstance(problem.penalty, SeparablePenalty):
         return False
-    one, two = (problem.at(alpha).penalty.kernel_arguments() for alpha in (1.0, 2.0))
-    assert one is not None
-    assert two is not None
+    one, two = (problem.at(alpha).coordinates for alpha in (1.0, 2.0))
     same = all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("l2", "lower", "upper"))
     return same and bool(one.l1.any()) and np.array_equal(2.0 * one.l1, two.l1)
 

@@ -96,16 +96,19 @@ class NormalEquations:
 
         From breakpoint to breakpoint, where the path is piecewise linear: columns cannot be missing.
         """
-        found: list[Solution] = []
         stops = alphas[alphas > 0.0][:_AT_ONCE]
         W, events = homotopy.visit(self.G, np.arange(len(self.w)), self.w, self.z, last, stops)
-        GW = W @ self.G
+        if not len(W):
+            return []
+        used = np.flatnonzero(W.any(axis=0))  # of 4,000 sparse columns some 30: all of them would take 19 ms for 0.1
+        GW = W[:, used] @ self.G[used]
         F = np.maximum(self.F0 + np.einsum("kj,kj->k", self.z0 + 0.5 * GW, W), 0.0)
         penalty = SeparablePenalty.along(self.problem.at(1.0).coordinates, stops[: len(W)])
         infimum, polished = self.problem.infimum, self.reference.polished
         certs = certificates_of_rows(
             penalty, W, self.z0 + GW, F, lambda k, c: (1.0 - c) ** 2 * float(F[k]), infimum, polished
         )
+        found: list[Solution] = []
         for w, b, n_events, cert in zip(W, self.b0 - W @ self.mean, events, certs, strict=True):
             journal = Journal(self.problem, self.reference, self.tol)
             journal.working(len(w), int(n_events), 1.0)

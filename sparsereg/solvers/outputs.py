@@ -319,6 +319,18 @@ class OutputsDesign(Design):
             intercept = intercept - intercept.mean()
         return ids, w[used], intercept
 
+    def places(self, features: Array) -> Array | None:
+        """Return which columns some weights are, numbered as by `report`."""
+        output, feature = np.divmod(features, max(self.base.n_features, 1))
+        place = self.base.places(feature)
+        return None if place is None else output * self.base.shape[1] + place
+
+    def predictor(self, places: Array, values: Array, intercept: Any) -> Array:
+        """Return the linear predictors of a point that `report` has told, one output after the other."""
+        output, feature = np.divmod(places, max(self.base.shape[1], 1))
+        shift = intercept - self.origin + np.bincount(output, values * self.centre[feature], self.n_outputs)
+        return self.times(places, values) + np.repeat(shift, self.base.shape[0])
+
     def point(self, W: Array, intercept: Array) -> Array:
         """Return the vector of weights (n_outputs, m) and intercepts: what `report` undoes."""
         constants = intercept - self.origin + W @ self.centre if len(self.constants) else np.empty(0)

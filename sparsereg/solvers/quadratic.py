@@ -285,7 +285,7 @@ def _inverse_root(diagonal: Array) -> Array:
 
 def _solve_semidefinite(G: Array, b: Array) -> Array:
     """Return a solution of ``G x = b`` for a symmetric matrix that may be singular (duplicated columns)."""
-    if not np.isfinite(G).all():  # a curvature overflowed: no step, and the line search says so
+    if not len(b) or not np.isfinite(G).all():  # a curvature overflowed: no step, and the line search says so
         return np.zeros_like(b)
     unit = _inverse_root(np.maximum(G.diagonal(), 0.0))
     G, b = unit[:, None] * G * unit, unit * b

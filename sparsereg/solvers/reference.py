@@ -31,7 +31,9 @@ class Reference:
         ``P_null - inf F``, half the null deviance per unit weight: the unit of duality gaps. It has no units itself
         and is positive for every loss.
     unit : float
-        Largest gradient of the null model: the unit of violations.
+        Largest gradient of the null model, of columns that are not excluded: the unit of violations.
+    noise : float
+        No violation below this can be told from zero.
     polished : ndarray of shape (m,) or None
         Gradients of costless columns that count as zero.
     rounding : float
@@ -42,6 +44,7 @@ class Reference:
     gradient: Array
     scale: float
     unit: float
+    noise: float
     polished: Array | None
     rounding: float
 
@@ -60,12 +63,16 @@ class Reference:
         null = null_model(problem)
         gradient = problem.design.rmatvec(null.g)
         # 64 units in the last place of eta, and what an error of that size costs.
-        blur = 64.0 * _EPS * (float(np.abs(null.eta).max(initial=0.0)) + abs(null.b))
+        largest = np.abs(null.eta).max(initial=0.0, where=problem.weights > 0.0)
+        blur = 64.0 * _EPS * (float(largest) + abs(null.b))
+        pull = problem.penalty.in_units(gradient)
+        live = True if problem.penalty.excluded is None else ~problem.penalty.excluded
         return cls(
             null=null,
             gradient=gradient,
             scale=max(problem.objective(null.w, null.eta) - problem.infimum, 0.0),
-            unit=float(np.abs(problem.penalty.in_units(gradient)).max(initial=0.0)),
+            unit=float(np.abs(pull).max(initial=0.0, where=live)),
+            noise=64.0 * _EPS * float(np.abs(null.g).sum()),
             polished=polished_gradients(problem, null.g, null.h, blur),
             rounding=0.5 * float(null.h.sum()) * blur * blur,
         )

@@ -68,6 +68,36 @@ def test_convex_alpha_of_a_logistic_path():
     assert path.alphas[-1] < path.convex_alpha
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_convex_alpha_of_several_classes(layout, fit_intercept):
+    """By the eigenvalues of the softmax Hessian, written out; most columns of the sparse X hold nothing."""
+    X, y = data(n=300, p=12, rho=0.2)
+    labels = np.digitize(y + 6 * np.random.default_rng(1).normal(size=300), [-5, 5])
+    n, spec = len(X), MCP(20.0)
+    places = 7 * np.arange(12)
+    spread = np.zeros((n, 90))
+    spread[:, places] = X
+    model = SparseClassifier(penalty=spec, tol=1e-8, fit_intercept=fit_intercept)
+    path = regularization_path(model, layout(spread), labels, alphas=15, alpha_min_ratio=0.02)
+    expected, before = None, np.zeros((3, 12), dtype=bool)
+    for alpha, coef, b in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        w = coef.toarray()[:, places]
+        p = np.exp(X @ w.T + b)
+        p /= p.sum(axis=1, keepdims=True)
+        ones = np.c_[X, np.ones(n)]
+        H = np.einsum("ikl,ij,im->kjlm", p[:, :, None] * (np.eye(3) - p[:, None, :]) / n, ones, ones).reshape(39, 39)
+        used = np.c_[(w != 0) | before, np.zeros((3, 1), dtype=bool)].ravel()
+        free = np.c_[np.zeros((3, 12), dtype=bool), np.full((3, 1), fit_intercept)].ravel()
+        A, B, C = H[np.ix_(used, used)], H[np.ix_(used, free)], H[np.ix_(free, free)]
+        if used.any() and np.linalg.eigvalsh(A - B @ np.linalg.pinv(C, rcond=1e-10) @ B.T).min() <= 1 / spec.gamma:
+            break
+        expected, before = alpha, w != 0
+    assert path.convex_alpha == expected
+    assert path.alphas[-1] < expected < path.alphas[0]
+    assert len(path.plot().ax_.lines) > 0
+
+
 def test_convex_alpha_with_units():
     """Under standardize the concavity is that of the standardised weights."""
     X, y = data()

@@ -120,6 +120,38 @@ def test_orthonormal_designs_have_a_closed_form(name, excess, standardize):
 
 
 @every_spec
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "log_loss", "poisson"])
+@pytest.mark.parametrize("fill", [0.0, 1.0])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_nothing_to_find_is_no_failure(name, gamma, loss, fill, standardize):
+    """Columns that are empty or constant: the null model, whose gradient is rounding."""
+    y = np.random.default_rng(0).normal(size=50)
+    y = {"log_loss": (y > 0) * 1.0, "poisson": np.abs(y)}.get(loss, y)
+    X = np.full((50, 8), fill)
+    options = {"penalty": spec_of(name, gamma), "alpha": 0.1, "standardize": standardize}
+    problem = Problem.from_data(X, y, loss, **options)
+    for solution in (solve(problem), fista(problem)):
+        assert solution.status == "stationary"
+        assert len(solution.coef_index) == 0
+        if loss == "squared_error":
+            assert solution.intercept == pytest.approx(y.mean())
+
+
+@every_spec
+def test_excluded_columns_are_as_good_as_deleted(name, gamma):
+    """However large their gradients: they set no unit."""
+    X, y = correlated()
+    huge = np.c_[X, 1e6 * (X[:, :1] + X[:, 1:2])]
+    factor = np.append(np.ones(X.shape[1]), np.inf)
+    options = {"loss": "huber", "penalty": spec_of(name, gamma), "alpha": 0.3}
+    plain = solve(Problem.from_data(X, y, **options), tol=TOL)
+    solution = solve(Problem.from_data(huge, y, penalty_factor=factor, **options), tol=TOL)
+    np.testing.assert_allclose(solution.coef[:-1], plain.coef, atol=1e-9)
+    assert solution.coef[-1] == 0
+    assert solution.violation == pytest.approx(plain.violation, rel=1e-2, abs=1e-12)
+
+
+@every_spec
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
 @pytest.mark.parametrize("layout", ["F", "csc"])
 @pytest.mark.parametrize("rows", [60, 10])

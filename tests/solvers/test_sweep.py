@@ -6,7 +6,8 @@ import pytest
 from scipy import sparse
 
 from sparsereg import Lasso, regularization_path
-from sparsereg.solvers import Problem, as_design, follow_path
+from sparsereg.penalties import BoundPenalty, Coordinates, Penalty
+from sparsereg.solvers import Problem, as_design, follow_path, solve
 from sparsereg.solvers import path as path_module
 from sparsereg.solvers import verification as verification_module
 from sparsereg.solvers.certificate import certificate
@@ -261,3 +262,59 @@ def test_products_with_many_vectors_are_those_with_one(k, dtype):
     V = rng.standard_normal((k, 30))
     np.testing.assert_allclose(design.dot_many(None, V), [design.rmatvec(v) for v in V], atol=1e-13)
     assert as_design(sparse.csc_array((30, 4))).dot_many(None, V).shape == (k, 0)
+
+
+def test_a_sample_without_weight_may_hold_anything():
+    """0 * inf is not zero: the batch is certified all the same, and the scale of a gap does not hear it either."""
+    X, y = data()
+    weight, loud, offset = np.ones(N), y.copy(), np.zeros(N)
+    weight[3], loud[3] = 0.0, 1e200
+    problem = Problem.from_data(X, loud, sample_weight=weight)
+    plain = Problem.from_data(X, y, sample_weight=weight)
+    alphas = grid(plain)
+    with np.errstate(over="ignore"):  # its own loss is infinite
+        found = list(follow_path(problem, alphas, tol=1e-9))
+    for ours, theirs in zip(found, follow_path(plain, alphas, tol=1e-9), strict=True):
+        assert ours.status == "converged"
+        assert ours.n_epochs == theirs.n_epochs
+        np.testing.assert_allclose(ours.coef, theirs.coef, atol=1e-9)
+    offset[3] = 1e200
+    alpha = 0.3 * alphas[0]
+    shifted = Problem.from_data(X, y, sample_weight=weight, offset=offset, alpha=alpha)
+    with np.errstate(over="ignore"):
+        solution = solve(shifted, tol=1e-9)
+    np.testing.assert_allclose(solution.coef, solve(plain.at(alpha), tol=1e-9).coef, atol=1e-6)
+
+
+def test_a_penalty_of_somebodys_own_is_certified_at_each_strength():
+    """Linear at the strengths where one looked, not at all: nothing may be claimed on that ground."""
+
+    class Own(BoundPenalty):
+        def __init__(self, l1, m):
+            self.l1, self.m = l1, m
+
+        def value(self, w):
+            return self.l1 * np.abs(w).sum()
+
+        def prox(self, v, step):
+            return np.sign(v) * np.maximum(np.abs(v) - step * self.l1, 0.0)
+
+        def take(self, columns):
+            return Own(self.l1, len(columns))
+
+        def kernel_arguments(self):
+            return Coordinates(np.full(self.m, self.l1), np.zeros(self.m), *np.full((2, self.m), [[-np.inf], [np.inf]]))
+
+    class Floored(Penalty):
+        def bound(self, alpha, m):
+            return Own(max(alpha, 1.0), m)
+
+    X, y = data()
+    alphas = grid(Problem.from_data(X, y))
+    at_floor = solve(Problem.from_data(X, y, alpha=1.0), tol=1e-10).history[-1].objective
+    assert (alphas < 1.0).sum() > 10
+    problem = Problem.from_data(X, y, penalty=Floored(), alpha=1.0)
+    for alpha, solution in zip(alphas, follow_path(problem, alphas, tol=1e-9), strict=True):
+        assert solution.status == "stationary"
+        if alpha <= 1.0:
+            assert solution.history[-1].objective == pytest.approx(at_floor, rel=1e-6)
