@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from traceback import format_exc
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from sparsereg.model_selection.last_step import configured
 from sparsereg.model_selection.path import Path, prepare
 from sparsereg.model_selection.progress import Report
 from sparsereg.model_selection.scoring import Examination, Scorers
-from sparsereg.solvers import follow_path
+from sparsereg.solvers import Solution, follow_path
 
 __all__ = ["Experiment", "FoldScores", "n_rows", "take"]
 
@@ -30,8 +30,8 @@ class FoldScores(NamedTuple):
     fit_time: float
     score_times: Array
     error: str | None = None
-    n_not_converged: int = 0
-    largest_gap: float = 0.0
+    n_endless: int = 0  # strengths at which there is no finite minimum
+    loose: tuple[Solution, ...] = ()  # others that did not converge, without their weights
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,15 @@ class Experiment:
         back = np.argsort(order, kind="stable")
         scores, times = self._examine(pipeline, path, test, back)
         train_scores = self._examine(pipeline, path, train, back)[0] if self.return_train_score else None
-        gaps = path.relative_gaps.reshape(len(path), -1).max(axis=1)
-        failed = np.array([not all(s.converged for s in at) for at in path._solutions])
-        largest = float(gaps[failed].max()) if failed.any() else 0.0
-        return FoldScores(scores, train_scores, fit_time, times, None, int(failed.sum()), largest)
+        worst = [max(at, key=lambda s: (s.status == "no_finite_minimum", not s.converged)) for at in path._solutions]
+        endless = sum(s.status == "no_finite_minimum" for s in worst)
+        none = np.empty(0, dtype=np.int64)
+        loose = tuple(
+            replace(s, coef_index=none, coef_value=none, history=())
+            for s in worst
+            if not s.converged and s.status != "no_finite_minimum"
+        )
+        return FoldScores(scores, train_scores, fit_time, times, None, endless, loose)
 
     def _examine(self, pipeline: Any, path: Path, rows: Array, back: Array) -> tuple[list[Any], Array]:
         """Return the scores on some rows, and the time each took."""

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
+from sparsereg.linear_model.base import NO_MINIMUM, how_exact
 from sparsereg.model_selection.folds import FoldScores
 
 __all__ = ["choose", "format_results", "one_standard_error", "warn_of_failures"]
@@ -45,15 +46,19 @@ def warn_of_failures(folds: Folds, n_alphas: Sequence[int], error_score: Any, to
             FitFailedWarning,
             stacklevel=4,
         )
-    loose = [fold for fold, _ in every if fold.n_not_converged]
-    if loose:
-        n_loose = sum(fold.n_not_converged for fold in loose)
-        gap = max(
-            (fold.largest_gap for fold in loose if np.isfinite(fold.largest_gap)), default=np.nan
-        )  # nan: no bound
+    endless = [fold.n_endless for fold, _ in every if fold.n_endless]
+    if endless:
         warnings.warn(
-            f"{n_loose} of {n_fits} fits did not converge, on {len(loose)} of {len(every)} paths: relative duality "
-            f"gaps up to {gap:.1e}, tol={tol:g} asked for. Increase max_iter, increase tol, bring the columns to a "
+            f"in {sum(endless)} of {n_fits} fits, on {len(endless)} of {len(every)} paths, {NO_MINIMUM}",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    loose = [fold.loose for fold, _ in every if fold.loose]
+    if loose:
+        solutions = [solution for found in loose for solution in found]
+        warnings.warn(
+            f"{len(solutions)} of {n_fits} fits did not converge, on {len(loose)} of {len(every)} paths: largest "
+            f"{how_exact(solutions)}, tol={tol:g} asked for. Increase max_iter, increase tol, bring the columns to a "
             "similar scale (standardize=True or a scaler) or end the path earlier (alpha_min_ratio).",
             ConvergenceWarning,
             stacklevel=4,

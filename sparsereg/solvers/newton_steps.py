@@ -30,6 +30,7 @@ ROUNDING = 1e-15  # of the null gradient: violations as small mean nothing
 
 _STEPS = 4  # on one working set, before all columns are looked at again
 _MAJORIZERS = 20  # of a concave penalty, on one working set
+_UNSOLVED = 2  # sub-problems that may be left so, on one working set
 _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good as linear
 _LOOSE = 0.03  # part of the violation that a step on blocks or classes leaves, whose sub-problems are dear
 _BELOW = 0.3  # of the violation asked for, that a sub-problem leaves: a step that just misses it costs another
@@ -82,6 +83,7 @@ class NewtonSteps:
         """Take Newton steps on one working set until its violation is down; where the model is the problem, one."""
         problem = self.problem
         quadratic, convex = problem.loss.quadratic, problem.penalty.convex
+        unsolved = 0
         for _ in range(_STEPS if convex else _MAJORIZERS):
             h = floored(problem, here.h, self.distance)
             leave = self._leave(here, columns, tol)
@@ -101,7 +103,8 @@ class NewtonSteps:
                 self.majorise(tangent=True)  # a step under a concave penalty need not begin downhill
             else:
                 break
-            if here.violation <= tol:
+            unsolved += self.model.gave_up(step)
+            if here.violation <= tol or unsolved > _UNSOLVED:
                 break
 
     def _leave(self, here: Local, columns: Array, tol: float) -> float:

@@ -137,6 +137,10 @@ class QuadraticModel:
             new, epochs, mean = self._descend(columns, w, g, h, sum_h, z, tol)
         return self._step(columns, w, new, -float(mean @ (new - w)) if problem.fit_intercept else 0.0, epochs)
 
+    def gave_up(self, step: Step) -> bool:
+        """Whether a sub-problem was left unsolved: others on these columns would go the same way."""
+        return step.epochs >= self._max_epochs
+
     def _step(self, columns: Array, old: Array, new: Array, delta_b: float, epochs: int) -> Step:
         d = new - old
         return Step(columns, new, d, self.problem.design.change(columns, d), delta_b, epochs)

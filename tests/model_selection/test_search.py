@@ -547,7 +547,16 @@ def test_one_warning_for_all_that_did_not_converge():
     with pytest.warns(ConvergenceWarning) as caught:
         PathSearchCV(model, alphas=20, cv=4, refit=False).fit(X, y)
     assert len(caught) == 1
-    assert "of 80 fits did not converge, on 4 of 4 paths: relative duality gaps up to" in str(caught[0].message)
+    assert "of 80 fits did not converge, on 4 of 4 paths: largest relative duality gap" in str(caught[0].message)
+
+
+def test_one_warning_says_that_there_is_no_minimum():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 80)), rng.integers(0, 2, 60)
+    with pytest.warns(ConvergenceWarning) as caught:
+        PathSearchCV(SparseClassifier(penalty="mcp"), alphas=10, cv=3, refit=False).fit(X, y)
+    (message,) = [str(warning.message) for warning in caught]
+    assert " of 30 fits, on 3 of 3 paths, there is no finite minimum" in message
 
 
 def test_a_failed_fit_leaves_the_last_one():
