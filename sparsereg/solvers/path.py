@@ -87,14 +87,15 @@ def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, 
     run: ProxNewton | NormalEquations | None = None
     homotopy = Homotopy(*problem.at(1.0).coordinates) if piecewise_linear(problem) else None
     sweep: Sweep | None = None
-    last, k = np.inf, 0
+    last, k, close = np.inf, 0, False
     while k < len(alphas):
         if run is not None and homotopy is not None:
             ahead = np.asarray(alphas[k:])
+            together, close = [], False
             if isinstance(run, NormalEquations):
                 together = run.follow(homotopy, last, ahead) if len(alphas) >= _LONG else []
-            else:
-                together = sweep.follow(run, last, ahead) if sweep is not None else []
+            elif sweep is not None:
+                together, close = sweep.follow(run, last, ahead)
             yield from together
             if together:
                 k += len(together)
@@ -108,6 +109,9 @@ def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, 
                 sweep = Sweep(problem, homotopy, Verifier(problem, run.reference, tol))
         elif alpha == 0.0:  # nothing is penalised any more: another null model
             run = ProxNewton(here, run.reference.renewed(here), tol, (run.w, run.b))
+        elif close:
+            assert isinstance(run, ProxNewton)
+            run.go_on(here)
         else:
             stretch = Stretch(homotopy, last, alpha) if homotopy is not None else None
             run.move_to(here, problem.at(max(2.0 * alpha - last, 0.0)).penalty, stretch)

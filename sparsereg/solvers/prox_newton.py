@@ -91,6 +91,13 @@ class ProxNewton(NewtonSteps):
             here, further = _thresholds(problem, problem.penalty), _thresholds(problem, ahead)
             self.limit = np.minimum(2.0 * further - here, 0.9 * here)
 
+    def go_on(self, problem: Problem) -> None:
+        """Go on at a strength at which this has arrived already, but not for all columns."""
+        self._begin(problem)
+        self.finest = _FINEST_AHEAD
+        if self.screen is not None:
+            self.limit = 0.9 * _thresholds(problem, problem.penalty)
+
     def arrive(self, problem: Problem, w: Array, point: Point, z: Array) -> None:
         """Go on from a certified optimum that was found elsewhere: its weights, derivatives and gradient."""
         self.problem, self.w, self.b, self.eta = problem, w, point.b, point.eta
@@ -228,6 +235,7 @@ class ProxNewton(NewtonSteps):
         scores = cert.violations
         if self.ahead is not None:
             scores, self.ahead = self._violations(self.ahead, z), None
+            room = max(_FIRST_SET, 2 * len(support) - len(keep))  # what a forecast adds is carried from then on
         columns = working_set(scores, keep, len(keep) + room)
         columns = np.concatenate([keep, penalty.whole(columns[len(keep) :])])
         self.keep = columns

@@ -81,9 +81,9 @@ def swept(monkeypatch):
     counts = []
 
     def counted(self, run, last, alphas, _original=Sweep.follow):
-        solutions = _original(self, run, last, alphas)
+        solutions, close = _original(self, run, last, alphas)
         counts.append((len(solutions), len(self._missing)))
-        return solutions
+        return solutions, close
 
     monkeypatch.setattr(Sweep, "follow", counted)
     return counts
@@ -318,3 +318,37 @@ def test_a_penalty_of_somebodys_own_is_certified_at_each_strength():
         assert solution.status == "stationary"
         if alpha <= 1.0:
             assert solution.history[-1].objective == pytest.approx(at_floor, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n_alphas", "lacks"), [(6, True), (14, False)])
+def test_coarse_grids_carry_few_columns(monkeypatch, n_alphas, lacks):
+    """The strong rule then wants nearly all of them; what is missing at the first strength is found from there."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((300, 1500))
+    for j in range(1, 1500):
+        X[:, j] += 0.5 * X[:, j - 1]
+    y = X[:, ::10] @ rng.standard_normal(150) + 10 * rng.standard_normal(300)
+    problem = Problem.from_data(np.asfortranarray(X), y)
+    alphas = grid(problem, n_alphas)
+    sizes, begun = [], []
+
+    def counted(self, *args, _original=Sweep._candidates):
+        columns, count = _original(self, *args)
+        sizes.append(len(columns))
+        return columns, count
+
+    def follow(self, *args, _original=Sweep.follow):
+        solutions, close = _original(self, *args)
+        begun.append(close)
+        return solutions, close
+
+    monkeypatch.setattr(Sweep, "_candidates", counted)
+    monkeypatch.setattr(Sweep, "follow", follow)
+    together = list(follow_path(problem, alphas, tol=1e-9))
+    assert 0 < max(sizes, default=0) < 1000
+    assert any(begun) == lacks
+    for alpha, solution in zip(alphas, together, strict=True):
+        assert solution.status == "converged"
+        assert solution.gap <= 1e-9 * solution.scale
+        expected = solve(problem.at(alpha), tol=1e-11)
+        np.testing.assert_allclose(solution.coef, expected.coef, atol=1e-4)
