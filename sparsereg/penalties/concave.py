@@ -49,14 +49,14 @@ class BentCoordinates(NamedTuple):
     l2: Array
     lower: Array
     upper: Array
-    width: Array
     unit: Array
+    width: Array
     pieces: Array
 
     def take(self, columns: Array) -> BentCoordinates:
         """Return the costs of some weights."""
-        l1, l2, lower, upper, width, unit = (cost[columns] for cost in self[:-1])
-        return BentCoordinates(l1, l2, lower, upper, width, unit, self.pieces)
+        l1, l2, lower, upper, unit, width = (cost[columns] for cost in self[:-1])
+        return BentCoordinates(l1, l2, lower, upper, unit, width, self.pieces)
 
     def value(self, w: Array) -> float:
         """Return what weights within the bounds cost."""
@@ -131,7 +131,7 @@ class ConcavePenalty(BoundPenalty):
 
     def majorizer(self, w: Array) -> SeparablePenalty:
         """Return the tangent at ``|w|``: an L1 penalty with a weight per column, up to a constant."""
-        return SeparablePenalty(self.slope(w), self.l2, self.lower, self.upper, self.unpenalised)
+        return SeparablePenalty(self.slope(w), self.l2, self.lower, self.upper, self.unpenalised, self.unit)
 
     def violation(self, w: Array, z: Array) -> Array:
         """Return the distance of ``-z`` to the subdifferential, which is that of the tangent, in units of the weights.
@@ -175,7 +175,7 @@ class ConcavePenalty(BoundPenalty):
     def bent(self) -> BentCoordinates:
         """The same per weight, for coordinate descent."""
         width = np.divide(self.threshold, self.unit, out=np.zeros_like(self.unit), where=self.unit > 0.0)
-        return BentCoordinates(self._kink, self.l2, self.lower, self.upper, width, self.unit, np.array(self.pieces))
+        return BentCoordinates(self._kink, self.l2, self.lower, self.upper, self.unit, width, np.array(self.pieces))
 
     @property
     def kinkless(self) -> Array:

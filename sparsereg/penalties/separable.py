@@ -29,6 +29,8 @@ class SeparablePenalty(BoundPenalty):
         Bounds, ``lower <= 0 <= upper``; infinite where there is none. A column that is excluded has both zero.
     unpenalised : ndarray of bool of shape (m,), default=None
         Weights that alpha does not touch and that have no bounds (a fixed ridge may): part of the null model.
+    unit : ndarray of shape (m,), default=None
+        Of a tangent of a `ConcavePenalty`, its units: what solvers leave of gradients counts per unit of the weights.
     """
 
     l1: Array
@@ -36,6 +38,7 @@ class SeparablePenalty(BoundPenalty):
     lower: Array
     upper: Array
     unpenalised: Array | None = None
+    unit: Array | None = None
 
     @classmethod
     def of(cls, l1: Array, l2: Array, lower: Array, upper: Array) -> SeparablePenalty:
@@ -124,7 +127,10 @@ class SeparablePenalty(BoundPenalty):
     def take(self, columns: Array) -> SeparablePenalty:
         """Return the penalty of some of the columns."""
         free = None if self.unpenalised is None else self.unpenalised[columns]
-        part = SeparablePenalty(self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns], free)
+        unit = None if self.unit is None else self.unit[columns]
+        part = SeparablePenalty(
+            self.l1[columns], self.l2[columns], self.lower[columns], self.upper[columns], free, unit
+        )
         for name in ("bounded", "ridged"):  # what no weight has, none of a part has
             if not getattr(self, name):
                 part.__dict__[name] = False

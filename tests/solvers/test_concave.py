@@ -173,6 +173,26 @@ def test_standardize_is_scaling_whatever_the_units(name, gamma, loss, layout, ro
     assert solution.violation <= TOL * unit
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson", "log_loss"])
+@pytest.mark.parametrize("layout", ["F", "csc"])
+@pytest.mark.parametrize("seed", range(4))
+def test_standardize_takes_the_way_of_scaled_columns(loss, layout, seed):
+    """Where there are several minima the way decides: powers of two change no bit of it."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(150, 40))
+    eta = X[:, :4] @ [2, -2, 1, 1] + rng.normal(size=150)
+    y = {"log_loss": (eta > 0) * 1.0, "poisson": rng.poisson(np.exp(eta / 2)).astype(float)}.get(loss, eta)
+    sd = X.std(axis=0)
+    X = (X - X.mean(axis=0)) / sd
+    units = 2.0 ** rng.integers(-9, 10, 40)
+    options = {"penalty": MCP(1.5), "alpha": 0.05, "standardize": True}
+    plain = solve(Problem.from_data(with_layout(X, layout), y, loss, **options), tol=1e-8)
+    scaled = solve(Problem.from_data(with_layout(X * units, layout), y, loss, **options), tol=1e-8)
+    np.testing.assert_allclose(scaled.coef * units, plain.coef, atol=1e-9)
+    assert scaled.n_epochs == plain.n_epochs
+    assert scaled.violation == pytest.approx(plain.violation, rel=1e-6, abs=1e-15)
+
+
 @every_spec
 def test_layouts_agree(name, gamma):
     """Where the objective is convex on what is selected; elsewhere other roundings may end elsewhere."""

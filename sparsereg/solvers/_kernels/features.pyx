@@ -27,8 +27,8 @@ def cd_features(
     const double[::1] l2,
     const double[::1] lower,
     const double[::1] upper,
-    const double[::1] width=None,
     const double[::1] unit=None,
+    const double[::1] width=None,
     const double[:, ::1] pieces=None,
 ):
     """Minimise ``1/2 sum_i h_i (target_i - b - x_i . w)^2 + sum_j omega_j(w_j)`` over ``w`` and ``b``, in place.
@@ -41,8 +41,8 @@ def cd_features(
 
     ``columns[k]`` is the column of X at position ``k`` of the working set and ``order`` the positions to visit; the
     arrays from ``w`` on are by position. ``rows`` is empty for a dense design in Fortran order. ``h`` is empty where
-    every entry is ``h_uniform``. Stops when the largest change of a gradient over an epoch is <= ``tol``. With `pieces`
-    the costs are concave, as in `bent_step`, and changes count per `unit`; then the objective falls, to where it is
+    every entry is ``h_uniform``. Stops when the largest change of a gradient over an epoch, per `unit` if given, is
+    <= ``tol``. With `pieces` the costs are concave, as in `bent_step`; then the objective falls, to where it is
     stationary.
 
     Returns (epochs, largest change of the last epoch, s).
@@ -55,7 +55,7 @@ def cd_features(
         Py_ssize_t visit, k, start, size
         int epoch = 0
         double a, u, new, d, change, largest = 0.0
-        bint bent = pieces is not None
+        bint bent = pieces is not None, scaled = unit is not None
 
     if h.shape[0] > 0:
         weights = &h[0]
@@ -89,7 +89,7 @@ def cd_features(
                 else:
                     column_axpy(-d, &data[start], column_rows, size, dense, weights, &q[0])
                 s -= d * mean[k] * sum_h
-                change = fabs(d) * a / unit[k] if bent else fabs(d) * a
+                change = fabs(d) * a / unit[k] if scaled else fabs(d) * a
                 if change > largest:
                     largest = change
             if largest <= tol:

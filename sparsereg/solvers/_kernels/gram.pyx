@@ -18,22 +18,22 @@ def gram_features(
     const double[::1] l2,
     const double[::1] lower,
     const double[::1] upper,
-    const double[::1] width=None,
     const double[::1] unit=None,
+    const double[::1] width=None,
     const double[:, ::1] pieces=None,
 ):
     """Minimise ``1/2 w'G w - c'w + sum_j omega_j(w_j)``, in place, where ``gradient = G w - c`` is kept up to date.
 
     A coordinate that stays costs O(1), one that moves O(size): in this regime visiting zeros is free. Stops when the
-    largest change of a gradient over an epoch is <= ``tol``. Returns (epochs, largest change of the last epoch).
-    With `pieces` the costs are concave, as in `bent_step`, and changes count per `unit`; then the objective falls, to
-    where it is stationary.
+    largest change of a gradient over an epoch, per `unit` if given, is <= ``tol``. Returns (epochs, largest change of
+    the last epoch). With `pieces` the costs are concave, as in `bent_step`; then the objective falls, to where it is
+    stationary.
     """
     cdef:
         int size = w.shape[0], one = 1, epoch = 0
         Py_ssize_t visit, k
         double a, u, new, d, change, largest = 0.0
-        bint bent = pieces is not None
+        bint bent = pieces is not None, scaled = unit is not None
 
     with nogil:
         while epoch < max_epochs:
@@ -56,7 +56,7 @@ def gram_features(
                     continue
                 w[k] = new
                 daxpy(&size, &d, <double*> &G[k, 0], &one, &gradient[0], &one)
-                change = fabs(d) * a / unit[k] if bent else fabs(d) * a
+                change = fabs(d) * a / unit[k] if scaled else fabs(d) * a
                 if change > largest:
                     largest = change
             if largest <= tol:
