@@ -31,6 +31,7 @@ ROUNDING = 1e-15  # of the null gradient: violations as small mean nothing
 _STEPS = 4  # on one working set, before all columns are looked at again
 _MAJORIZERS = 20  # of a concave penalty, on one working set
 _UNSOLVED = 2  # sub-problems that may be left so, on one working set
+_CRAWL = 1e-3  # part of a step under a concave penalty, up to which its tangent leads further down
 _SHORT = 1e-2  # change of a linear predictor over which a derivative is as good as linear
 _LOOSE = 0.03  # part of the violation that a step on blocks or classes leaves, whose sub-problems are dear
 _BELOW = 0.3  # of the violation asked for, that a sub-problem leaves: a step that just misses it costs another
@@ -100,7 +101,7 @@ class NewtonSteps:
             if there is not None:
                 here = there
             elif self.model.problem is problem and not convex:
-                self.majorise(tangent=True)  # a step under a concave penalty need not begin downhill
+                self.majorise(tangent=True)  # a step under a concave penalty need not begin downhill, or not for long
             else:
                 break
             unsolved += self.model.gave_up(step)
@@ -136,7 +137,8 @@ class NewtonSteps:
             self.w[step.columns], self.b, self.eta, self.swift = w, b, eta, False
         t = 1.0 if self.problem.loss.quadratic else self._search(step, here.g)
         self.journal.working(len(step.columns), 0, t)
-        if t == 0.0:
+        bent = self.model.problem is self.problem and not self.problem.penalty.convex
+        if t <= (_CRAWL if bent else 0.0):
             return None
         self._move(step, t)
         self.majorise()

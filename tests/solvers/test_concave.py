@@ -193,6 +193,16 @@ def test_standardize_takes_the_way_of_scaled_columns(loss, layout, seed):
     assert scaled.violation == pytest.approx(plain.violation, rel=1e-6, abs=1e-15)
 
 
+def test_a_step_that_crawls_gives_way_to_the_tangent():
+    """Over many pieces a step may go down for 1e-11 of its length only, again and again."""
+    rng = np.random.default_rng(34)
+    X = rng.normal(size=(60, 200)) + rng.normal(size=(60, 1))
+    y = X[:, :8] @ rng.choice([-2.0, 2.0], 8) + 3 * rng.standard_t(2, 60)
+    problem = Problem.from_data(X, y, "huber", MCP(), standardize=True)
+    alphas = alpha_max(problem) * np.geomspace(1, 0.1, 20)
+    assert {solution.status for solution in follow_path(problem, alphas, tol=1e-8)} == {"stationary"}
+
+
 @every_spec
 def test_layouts_agree(name, gamma):
     """Where the objective is convex on what is selected; elsewhere other roundings may end elsewhere."""
