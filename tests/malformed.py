@@ -20,7 +20,7 @@ FAR = 2**31 - 1
 
 
 def well_formed(index=np.int32, container=sparse.csr_array):
-    X = sparse.random_array(SHAPE, density=0.3, rng=np.random.default_rng(0), format="csr")
+    X = sparse.random_array(SHAPE, density=0.3, random_state=np.random.default_rng(0), format="csr")
     return widen(container(X), index)
 
 
@@ -200,7 +200,7 @@ def check_cases():
 def corrupt(rng):
     """One random matrix of one format with some random damage; often none that matters."""
     form = rng.choice(["csr", "csc", "coo"])
-    X = sparse.random_array((7, 5), density=0.4, rng=rng, format=form)
+    X = sparse.random_array((7, 5), density=0.4, random_state=rng, format=form)
     X = widen(X.copy(), rng.choice([np.int32, np.int64]))
     arrays = ["row", "col"] if form == "coo" else ["indices", "indptr"]
     for _ in range(rng.integers(1, 4)):

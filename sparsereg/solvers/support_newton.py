@@ -180,6 +180,14 @@ class _Support:
         if len(new) > _NEW * len(known) or len(at) < (1.0 - _NEW) * len(kept.ids):
             return None
         old = np.flatnonzero(known)
+
+        def of_kept(r: Array) -> Array:
+            full = np.zeros(len(kept.ids), dtype=np.float32)
+            full[at] = r[old]
+            return kept.solved(full)
+
+        if not len(new):  # LAPACK refuses matrices without rows, before SciPy 1.14
+            return lambda r: of_kept(r)[at].astype(r.dtype, copy=False)
         B = np.zeros((len(kept.ids), len(new)), dtype=np.float32)
         B[at] = self._between(old, new)
         W = kept.solved(B)
@@ -189,9 +197,7 @@ class _Support:
             return None
 
         def solve(r: Array) -> Array:
-            full = np.zeros(len(B), dtype=np.float32)
-            full[at] = r[old]
-            y = kept.solved(full)
+            y = of_kept(r)
             x = np.empty_like(r)
             x[new] = cho_solve(factor, r[new] - B.T @ y, check_finite=False)
             x[old] = (y - W @ x[new])[at]

@@ -363,7 +363,7 @@ def test_weights_that_round_to_zero_are_dropped():
 
 def test_the_report():
     rng = np.random.default_rng(0)
-    Z = sparse.random_array((300, 40_000), density=0.002, rng=rng, format="csr")
+    Z = sparse.random_array((300, 40_000), density=0.002, random_state=rng, format="csr")
     model = SparseRegressor(alpha=0.001).fit(Z, Z[:, :50].sum(axis=1) + 0.01 * rng.standard_normal(300))
     pruned = prune(model, max_change=0.02, X=Z)
     small = compact(pruned, dtype="int8", X=Z, reference=model)

@@ -158,7 +158,7 @@ def test_same_kind_out_as_in(container, dtype):
 
 @pytest.mark.parametrize("form", ["coo", "lil", "dok", "bsr", "dia"])
 def test_other_sparse_formats_come_out_as_csr(form):
-    X = sparse.random_array((20, 6), density=0.5, rng=np.random.default_rng(0))
+    X = sparse.random_array((20, 6), density=0.5, random_state=np.random.default_rng(0))
     select = SelectNonzero(Given([0, 1.0, 0, 2.0, 3.0, 0]), prefit=True).fit(X)
     out = select.transform(X.asformat(form))
     assert out.format == "csr"

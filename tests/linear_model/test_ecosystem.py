@@ -82,7 +82,7 @@ def test_one_versus_rest_on_three_classes():
 
 
 def test_pipeline_on_sparse_counts_keeps_them_sparse():
-    X = sparse.random_array((120, 3000), density=0.01, rng=np.random.default_rng(0), format="csr")
+    X = sparse.random_array((120, 3000), density=0.01, random_state=np.random.default_rng(0), format="csr")
     y = np.asarray(X[:, :20].sum(axis=1)) > 0.05
     model = make_pipeline(MaxAbsScaler(), SelectNonzero(SparseClassifier(alpha=0.01)), SparseClassifier())
     model.fit(X, y)

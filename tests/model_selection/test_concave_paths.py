@@ -151,7 +151,7 @@ def test_relaxed_paths_are_least_squares_on_the_support(spec):
         support = coef.indices
         np.testing.assert_array_equal(np.sort(refit.indices), np.sort(support))
         A = np.c_[np.ones(len(y)), X[:, support]]
-        np.testing.assert_allclose(refit.toarray()[0, support], np.linalg.lstsq(A, y)[0][1:], atol=1e-7)
+        np.testing.assert_allclose(refit.toarray()[0, support], np.linalg.lstsq(A, y, rcond=None)[0][1:], atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["mcp", "scad"])

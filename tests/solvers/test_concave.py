@@ -271,7 +271,7 @@ def test_large_effects_are_kept_whole():
         support = solution.coef_index
         assert np.abs(solution.coef_value).min() > spec.gamma * 0.2
         A = np.c_[np.ones(len(y)), X[:, support]]
-        np.testing.assert_allclose(solution.coef_value, np.linalg.lstsq(A, y)[0][1:], rtol=1e-8)
+        np.testing.assert_allclose(solution.coef_value, np.linalg.lstsq(A, y, rcond=None)[0][1:], rtol=1e-8)
 
 
 def test_a_flat_penalty_does_not_hold_separable_classes():
@@ -304,4 +304,4 @@ def test_alpha_zero_ends_a_path_at_least_squares(name, gamma):
     solutions = list(follow_path(Problem.from_data(X, y, penalty=spec_of(name, gamma)), [1.0, 0.1, 0.0], tol=1e-12))
     assert [s.status for s in solutions] == ["stationary", "stationary", "converged"]
     A = np.c_[np.ones(len(y)), X]
-    np.testing.assert_allclose(solutions[-1].coef, np.linalg.lstsq(A, y)[0][1:], rtol=1e-7)
+    np.testing.assert_allclose(solutions[-1].coef, np.linalg.lstsq(A, y, rcond=None)[0][1:], rtol=1e-7)

@@ -94,7 +94,7 @@ def test_residuals_and_the_gram_matrix_take_the_same_steps(name, gamma):
     """An epoch over the entries of sparse columns is the epoch of their Gram matrix."""
     rng = np.random.default_rng(3)
     n, k = 50, 12
-    X = sparse.random_array((n, k), density=0.4, rng=rng, format="csc")
+    X = sparse.random_array((n, k), density=0.4, random_state=rng, format="csc")
     h = rng.uniform(0.5, 1.5, size=n) / n
     y = 3 * rng.normal(size=n)
     penalty, _ = bound(name, gamma, k, 0.02)
@@ -119,7 +119,7 @@ def test_without_a_gram_matrix(name, gamma, loss, monkeypatch):
     for module in (outer, quadratic):
         monkeypatch.setattr(module, "use_gram", lambda *_: False)
     rng = np.random.default_rng(4)
-    X = sparse.random_array((120, 300), density=0.1, rng=rng, format="csr", data_sampler=rng.standard_normal)
+    X = sparse.random_array((120, 300), density=0.1, random_state=rng, format="csr", data_sampler=rng.standard_normal)
     y = X[:, :6] @ np.full(6, 3.0) + 0.5 * rng.normal(size=120)
     y = y if loss == "squared_error" else (y + rng.logistic(size=120) > 0).astype(float)
     alpha = 0.3 * alpha_max(Problem.from_data(X, y, loss))

@@ -257,7 +257,7 @@ def test_supports_of_hundreds():
     (_, w), (descent, end) = case.descend(case.alpha_max * np.array([0.02, 0.0]))
     assert case.violation(w, 0.02 * case.alpha_max) <= 1e-12
     assert descent.status == "reached"
-    np.testing.assert_allclose(end, np.linalg.lstsq(X, y)[0], atol=1e-10)
+    np.testing.assert_allclose(end, np.linalg.lstsq(X, y, rcond=None)[0], atol=1e-10)
 
 
 def test_nearly_duplicated_columns_end_with_a_valid_point():

@@ -257,7 +257,7 @@ def test_on_tall_data_breakpoints_and_descent_agree(monkeypatch, form, options):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_products_with_many_vectors_are_those_with_one(k, dtype):
     rng = np.random.default_rng(k)
-    X = sparse.random_array((30, 50), density=0.2, rng=rng, dtype=dtype, format="csc")
+    X = sparse.random_array((30, 50), density=0.2, random_state=rng, dtype=dtype, format="csc")
     design = as_design(X)
     V = rng.standard_normal((k, 30))
     np.testing.assert_allclose(design.dot_many(None, V), [design.rmatvec(v) for v in V], atol=1e-13)
