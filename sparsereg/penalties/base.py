@@ -14,16 +14,21 @@ Array = np.ndarray
 
 
 class Coordinates(NamedTuple):
-    """A penalty as coordinate descent sees it: ``l1 |w| + l2 w^2 / 2`` with ``lower <= w <= upper``, per weight."""
+    """A penalty as coordinate descent sees it: ``l1 |w| + l2 w^2 / 2`` with ``lower <= w <= upper``, per weight.
+
+    What is left of a gradient counts per `unit` of its weight, None: one.
+    """
 
     l1: Array
     l2: Array
     lower: Array
     upper: Array
+    unit: Array | None = None
 
     def take(self, columns: Array) -> Coordinates:
         """Return the costs of some weights."""
-        return Coordinates(*(cost[columns] for cost in self))
+        l1, l2, lower, upper = (cost[columns] for cost in (self.l1, self.l2, self.lower, self.upper))
+        return Coordinates(l1, l2, lower, upper, None if self.unit is None else self.unit[columns])
 
     def value(self, w: Array) -> float:
         """Return what weights within the bounds cost."""

@@ -217,7 +217,7 @@ class RowsPenalty(SeparablePenalty):
         first = block.order[block.starts[:-1]]
         costs = super().across(n_outputs, n_free).kernel_arguments()
         assert costs is not None
-        l1, l2, lower, upper = costs
+        l1, l2, lower, upper, _ = costs
         return BlockPenalty(block, l1[first], np.ones_like(l1), np.zeros_like(l1), l2, lower, upper)
 
 

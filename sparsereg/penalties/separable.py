@@ -153,7 +153,7 @@ class SeparablePenalty(BoundPenalty):
     @classmethod
     def along(cls, costs: Coordinates, alphas: Array) -> SeparablePenalty:
         """Return the penalty of copies of the columns, one for each strength, where only ``l1`` moves with it."""
-        l2, lower, upper = (np.tile(cost, len(alphas)) for cost in costs[1:])
+        l2, lower, upper = (np.tile(cost, len(alphas)) for cost in (costs.l2, costs.lower, costs.upper))
         return cls(np.outer(alphas, costs.l1).ravel(), l2, lower, upper)
 
     def across(self, n_outputs: int, n_free: int = 0) -> BoundPenalty:
@@ -204,8 +204,8 @@ class SeparablePenalty(BoundPenalty):
         return not self.kinked and bool((free | self.excluded).all())
 
     def kernel_arguments(self) -> Coordinates:
-        """Return the four arrays."""
-        return Coordinates(self.l1, self.l2, self.lower, self.upper)
+        """Return the arrays."""
+        return Coordinates(self.l1, self.l2, self.lower, self.upper, self.unit)
 
 
 def check_share(name: str, value: Any, high: float) -> None:

@@ -178,8 +178,10 @@ def _as_blocks(penalty: BoundPenalty, extra: int) -> BlockPenalty:
         return penalty.across(1, extra)
     costs = penalty.across(1, extra).kernel_arguments()
     assert costs is not None
-    m = len(costs.l1)
-    return BlockPenalty(Blocks(np.arange(m), np.arange(m + 1)), np.zeros(m), np.ones(m), *costs)
+    l1, l2, lower, upper, unit = costs
+    m = len(l1)
+    scale = np.ones(m) if unit is None else unit
+    return BlockPenalty(Blocks(np.arange(m), np.arange(m + 1)), np.zeros(m), scale, l1, l2, lower, upper)
 
 
 def _bounds(base: Design, feature: Array, output: Array, H: Array, inverse: Array, starts: Array, unit: Array) -> Array:

@@ -86,7 +86,7 @@ class _ExactPath:
         self.model = QuadraticModel(problem)
         unit = problem.at(1.0)
         self.kinkless = unit.coordinates.l1 == 0.0
-        self.homotopy = Homotopy(*unit.coordinates)
+        self.homotopy = Homotopy(*unit.coordinates[:4])
         self.columns = np.empty(0, dtype=np.int64)
         self.step = _SMALL_STEP
         self.w = self.reference.null.w

@@ -20,12 +20,8 @@ _PATIENCE = 64  # times as many epochs between Newton steps, at most
 MAX_SUPPORT = 4000  # weights in a Newton step: its factorisation takes 1 s there
 
 
-def solve_gram(
-    G: Array, z: Array, w: Array, costs: Coordinates, tol: float, max_epochs: int, unit: Array | None = None
-) -> tuple[Array, int]:
+def solve_gram(G: Array, z: Array, w: Array, costs: Coordinates, tol: float, max_epochs: int) -> tuple[Array, int]:
     """Return the minimiser and the number of epochs: coordinate descent, with a Newton step now and then.
-
-    What is left of gradients counts per `unit` of the weights, if given.
 
     Coordinate descent finds the support and its signs in a few epochs and then crawls along correlated columns;
     there the support's own linear system ends the work. A Newton step on ``k`` of them costs about ``k^3 / 3`` at the
@@ -36,7 +32,7 @@ def solve_gram(
     everything = np.arange(len(w))
     epochs = alternate(
         w,
-        lambda n: gram_features(G, gradient, w, everything, n, tol, *costs, unit),
+        lambda n: gram_features(G, gradient, w, everything, n, tol, *costs),
         lambda: _newton_on_support(G, gradient, w, costs),
         tol,
         max_epochs,
@@ -79,7 +75,7 @@ def _newton_on_support(G: Array, gradient: Array, w: Array, costs: Coordinates) 
 
     Returns whether the step went all the way (weights that change sign stopping at zero).
     """
-    l1, l2, lower, upper = costs
+    l1, l2, lower, upper, _ = costs
     free = (w > lower) & (w < upper) & ((w != 0.0) | (l1 == 0.0))
     A = np.flatnonzero(free & (G.diagonal() + l2 > 0.0))
     if not 0 < len(A) <= MAX_SUPPORT:

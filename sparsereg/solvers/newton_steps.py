@@ -110,13 +110,7 @@ class NewtonSteps:
 
     def _leave(self, here: Local, columns: Array, tol: float) -> float:
         """Return the violation that a sub-problem may leave where `tol` is to be reached in the end."""
-        penalty = self.problem.penalty
-        if isinstance(penalty, ConcavePenalty) and isinstance(self.problem.design, OutputsDesign):
-            # There kernels do not know the units of the weights: let it be exact enough for the smallest.
-            unit = penalty.unit[columns]
-            least, most = unit.min(where=unit > 0.0, initial=np.inf), unit.max(initial=0.0)
-            return max(tol * least, ROUNDING * self.reference.unit * most) if most > 0.0 else tol
-        if self.problem.loss.quadratic or not penalty.convex:
+        if self.problem.loss.quadratic or not self.problem.penalty.convex:
             return tol
         if self._patient and len(columns) > FEW:
             return max(tol, _LOOSE * self.strictness * here.violation)

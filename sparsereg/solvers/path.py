@@ -85,7 +85,7 @@ def follow_path(
 
 def _newton_path(problem: Problem, alphas: Sequence[float] | Array, tol: float, max_iter: int) -> Iterator[Solution]:
     run: ProxNewton | NormalEquations | None = None
-    homotopy = Homotopy(*problem.at(1.0).coordinates) if piecewise_linear(problem) else None
+    homotopy = Homotopy(*problem.at(1.0).coordinates[:4]) if piecewise_linear(problem) else None
     sweep: Sweep | None = None
     last, k, close = np.inf, 0, False
     while k < len(alphas):

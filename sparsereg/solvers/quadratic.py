@@ -18,7 +18,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 from scipy.sparse.linalg import LinearOperator, cg
 
-from sparsereg.penalties import BentCoordinates, BlockPenalty, ConcavePenalty, Coordinates, SeparablePenalty
+from sparsereg.penalties import BentCoordinates, BlockPenalty, ConcavePenalty, Coordinates
 from sparsereg.solvers.block_descent import solve_gram_blocks
 from sparsereg.solvers.block_exact import Rotations, exact_pays, solve_exact_blocks
 from sparsereg.solvers.block_residual import solve_block_residual
@@ -154,7 +154,6 @@ class QuadraticModel:
         use at the end of a path of 30 strengths, took minutes with and 3 s without.
         """
         design, penalty = self.problem.design, self.problem.penalty
-        unit = units(self.problem, columns)
         costs: Coordinates | BentCoordinates = self.problem.coordinates.take(columns)
         if isinstance(penalty, ConcavePenalty):
             costs = penalty.take(columns).bent
@@ -163,7 +162,7 @@ class QuadraticModel:
         held = design.kernel_columns(columns, mean, np.sqrt(curvature / sum_h))
         affordable = use_gram(design, len(columns), 0, _LONG)
         limit = _PATIENCE if affordable else self._max_epochs
-        new, epochs, done = solve_residual(held, Moments(mean, curvature, sum_h), w, g, h, costs, tol, limit, unit)
+        new, epochs, done = solve_residual(held, Moments(mean, curvature, sum_h), w, g, h, costs, tol, limit)
         if affordable and not done:
             G, mean = self.grown_gram(columns, h, sum_h)
             new, more = minimise_gram(self.problem, columns, G, z + G @ (new - w), new, tol, self._max_epochs)
@@ -217,15 +216,7 @@ def minimise_gram(
         return descend_concave(G, z, w, penalty.take(columns), tol, max_epochs)
     if isinstance(penalty, BlockPenalty):
         return solve_gram_blocks(G, z, w, penalty.take(columns), tol, max_epochs)
-    return solve_gram(G, z, w, problem.coordinates.take(columns), tol, max_epochs, units(problem, columns))
-
-
-def units(problem: Problem, columns: Array) -> Array | None:
-    """Return the units of some weights where the penalty is a tangent; the kernels of several outputs know none."""
-    penalty = problem.penalty
-    if not isinstance(penalty, SeparablePenalty) or penalty.unit is None or isinstance(problem.design, OutputsDesign):
-        return None
-    return penalty.unit[columns]
+    return solve_gram(G, z, w, problem.coordinates.take(columns), tol, max_epochs)
 
 
 def use_gram(design: Design, k: int, known: int, epochs: float = _EPOCHS, free: float = 0.0) -> bool:

@@ -36,11 +36,10 @@ def solve_residual(
     costs: Coordinates | BentCoordinates,
     tol: float,
     max_epochs: int,
-    unit: Array | None = None,
 ) -> tuple[Array, int, bool]:
     """Return the minimiser of the quadratic sub-problem, the number of epochs, and whether `tol` was reached.
 
-    Changes count per `unit` of the weights, if given. Under concave costs a stationary point, not above the start.
+    Under concave costs a stationary point, not above the start.
 
     One epoch over everything, then a few over the support, whose iterates are extrapolated.
     """
@@ -55,8 +54,6 @@ def solve_residual(
         curvature,
         *costs,
     )
-    if isinstance(costs, Coordinates):
-        run = (*run, unit)
     w, q, s = w.copy(), -g, 0.0
     everything = np.arange(len(w))
     epochs = 0

@@ -65,7 +65,7 @@ class Verifier:
         self.problem, self.reference, self.tol = problem, reference, tol
         self.free = unpenalised_columns(unit)
         self._costs = unit.coordinates
-        l1, _, lower, upper = self._costs
+        l1, _, lower, upper, _ = self._costs
         self._up, self._down = np.where(upper > 0.0, l1, np.inf), np.where(lower < 0.0, l1, np.inf)
         self._symmetric = np.array_equal(self._up, self._down)
 

@@ -7,8 +7,9 @@ import pytest
 from helpers import with_layout
 from scipy import sparse
 
+from sparsereg.losses import Softmax
 from sparsereg.penalties import MCP, SCAD, get_penalty
-from sparsereg.solvers import Problem, fista, follow_path, solve
+from sparsereg.solvers import Problem, fista, follow_path, joint_problem, solve
 from sparsereg.solvers.path import alpha_max
 
 TOL = 1e-8
@@ -201,6 +202,26 @@ def test_a_step_that_crawls_gives_way_to_the_tangent():
     problem = Problem.from_data(X, y, "huber", MCP(), standardize=True)
     alphas = alpha_max(problem) * np.geomspace(1, 0.1, 20)
     assert {solution.status for solution in follow_path(problem, alphas, tol=1e-8)} == {"stationary"}
+
+
+@pytest.mark.parametrize("layout", ["F", "csc"])
+@pytest.mark.parametrize("size", [150, 40])
+def test_several_classes_take_the_way_of_scaled_columns(layout, size):
+    """The same with softmax, whose blocks have units of their own."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(size, 40))
+    Y = np.eye(3)[np.digitize(X[:, 0] + rng.normal(size=size), [-0.5, 0.5])]
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    units = 2.0 ** rng.integers(-9, 10, 40)
+    top = alpha_max(joint_problem(X, Y, Softmax(3), MCP(), 1.0, standardize=True))
+
+    def fit(X):
+        return solve(joint_problem(with_layout(X, layout), Y, Softmax(3), MCP(), 0.7 * top, standardize=True), tol=1e-8)
+
+    plain, scaled = fit(X), fit(X * units)
+    assert plain.status == scaled.status == "stationary"
+    assert len(plain.coef_index) > 0
+    np.testing.assert_allclose(scaled.coef.reshape(3, 40) * units, plain.coef.reshape(3, 40), atol=1e-9)
 
 
 @every_spec
