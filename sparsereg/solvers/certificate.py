@@ -118,6 +118,7 @@ def certificates_of_rows(
     costs = penalty.costs(w).reshape(W.shape).sum(axis=1)
     u = _dual_point(penalty, z, None if polished is None else np.tile(polished, len(W)))
     duals = _duals(penalty, u.reshape(W.shape), W)
+    assert duals is not None
     points = zip(loss_values.tolist(), costs.tolist(), violations.max(axis=1, initial=0.0).tolist(), strict=True)
     certs = []
     for k, (loss_value, cost, worst) in enumerate(points):
@@ -178,21 +179,21 @@ def _dual(penalty: BoundPenalty, u: Array, w: Array) -> _Dual | None:
     if penalty.homogeneous:  # as nearly always: all but two of the sums are zero or follow
         largest = float(penalty.dual_ratio(u).max(initial=0.0))
         return _Dual(float(u @ w), largest, 0.0, max(largest - 1.0, 0.0), 0.0)
-    if penalty.conjugate(u) is None:
-        return None
-    return _duals(penalty, u[None], w[None])[0]
+    duals = _duals(penalty, u[None], w[None])
+    return None if duals is None else duals[0]
 
 
-def _duals(penalty: BoundPenalty, U: Array, W: Array) -> list[_Dual]:
+def _duals(penalty: BoundPenalty, U: Array, W: Array) -> list[_Dual] | None:
     """Return the sums of several points, rows of `U` and `W`, under the penalty of all weights, row after row."""
 
     def sums(values: Array) -> Array:
         return values.reshape(len(U), -1).sum(axis=1)
 
     u = U.ravel()
-    ratio, conjugate = penalty.dual_ratio(u).reshape(len(U), -1), penalty.conjugate(u)
-    assert conjugate is not None
-    infinite = np.isinf(conjugate)
+    conjugate = penalty.conjugate(u)
+    if conjugate is None:
+        return None
+    ratio, infinite = penalty.dual_ratio(u).reshape(len(U), -1), np.isinf(conjugate)
     largest, edge = ratio.max(axis=1, initial=0.0), np.zeros(len(U))
     if not penalty.homogeneous and (largest > 1.0).any():
         # Just inside: rounding must not push it out again.

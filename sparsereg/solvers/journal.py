@@ -105,9 +105,7 @@ class Journal:
         # Where the null model is (nearly) the answer the unit is (nearly) zero: rounding must do.
         if cert.gap <= self.tol * scale + self.reference.rounding + 4.0 * _EPS * abs(cert.objective):
             return "converged"
-        if np.isnan(cert.gap) and cert.violation <= self.tol * unit + (
-            self.reference.noise if unit <= self.reference.noise else 0.0
-        ):
+        if np.isnan(cert.gap) and cert.violation <= self.tol * unit + self.reference.noise:
             return "stationary"
         if cert.violation <= 64.0 * _EPS * min(self.tol, 1.0) * unit:
             return "converged"

@@ -33,7 +33,7 @@ class Reference:
     unit : float
         Largest gradient of the null model, of columns that are not excluded: the unit of violations.
     noise : float
-        No violation below this can be told from zero.
+        Zero; where the unit is no more than rounding, as of columns that are empty or constant, what rounding is.
     polished : ndarray of shape (m,) or None
         Gradients of costless columns that count as zero.
     rounding : float
@@ -67,12 +67,23 @@ class Reference:
         blur = 64.0 * _EPS * (float(largest) + abs(null.b))
         pull = problem.penalty.in_units(gradient)
         live = True if problem.penalty.excluded is None else ~problem.penalty.excluded
+        unit = float(np.abs(pull).max(initial=0.0, where=live))
+        noise = 64.0 * _EPS * float(np.abs(null.g).sum())
         return cls(
             null=null,
             gradient=gradient,
             scale=max(problem.objective(null.w, null.eta) - problem.infimum, 0.0),
-            unit=float(np.abs(pull).max(initial=0.0, where=live)),
-            noise=64.0 * _EPS * float(np.abs(null.g).sum()),
+            unit=unit,
+            noise=noise if _drowns(problem, unit, noise) else 0.0,
             polished=polished_gradients(problem, null.g, null.h, blur),
             rounding=0.5 * float(null.h.sum()) * blur * blur,
         )
+
+
+def _drowns(problem: Problem, unit: float, noise: float) -> bool:
+    """Whether the largest gradient is no more than rounding, for columns as long as these."""
+    if unit > noise:
+        return False
+    columns = np.arange(problem.design.shape[1])
+    square = problem.design.moments(columns, problem.weights, 1.0, False)[1]
+    return unit <= noise * float(np.sqrt(square.max(initial=0.0)))
